@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 MAX_EVENT_BYTES = 1 << 20
@@ -50,9 +50,12 @@ class NewEvent:
     metadata: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """An event as the log keeps it."""
+class RecordedEvent(NamedTuple):
+    """An event as the log keeps it.
+
+    A named tuple, because a replay builds millions: a frozen dataclass takes twice as long.
+    ``recorded_at`` is aware (UTC) and never decreases along the log.
+    """
 
     id: UUID
     type: str
@@ -91,7 +94,8 @@ class Append:
 class Filter:
     """Which events of the log are wanted; empty means all. Both given means both must hold.
 
-    ``types`` are exact event types; ``prefixes`` are beginnings of stream names.
+    ``types`` are exact event types; ``prefixes`` are beginnings of stream names, compared
+    character by character (case counts, ``%``, ``*`` and ``.`` are ordinary characters).
     """
 
     types: frozenset[str] = field(default_factory=frozenset)
@@ -100,9 +104,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events in log order; everything up to and including ``position`` has been looked at.
+    """Events in the order they were read; all of the log up to ``position`` has been looked at.
 
-    ``caught_up`` marks the end of what the log held; in a subscription it may repeat.
+    ``position`` is inclusive, a checkpoint for ``subscribe(after=...)``; read backwards it is the
+    lowest position looked at. ``caught_up`` marks the end of what the log held; in a subscription
+    it may repeat. A store may hand over fewer events than asked for to bound a batch in bytes.
     """
 
     events: Sequence[RecordedEvent]
@@ -115,12 +121,15 @@ class StoreError(Exception):
 
 
 class WrongExpectedRevision(StoreError):
-    """The stream is not where the writer expected it; ``actual`` is None where there is no stream."""
+    """The stream is not where the writer expected it; ``actual`` is None where there is none."""
 
     def __init__(self, stream: str, expected: ExpectedState, actual: int | None) -> None:
         """Name the stream, what was expected of it, and the revision of its last event."""
-        super().__init__(f"stream {stream!r}: expected {expected}, is at {actual}")
+        super().__init__(stream, expected, actual)  # its arguments as they are: it may be pickled
         self.stream, self.expected, self.actual = stream, expected, actual
+
+    def __str__(self) -> str:
+        return f"stream {self.stream!r}: expected {self.expected}, is at {self.actual}"
 
 
 class StreamNotFound(StoreError):
@@ -132,7 +141,7 @@ class StreamTombstoned(StoreError):
 
 
 class TooLarge(StoreError):
-    """An event, an append or a stream name is over its bound; the message says which and by how much."""
+    """An event, an append or a stream name is over its bound; the message says by how much."""
 
 
 class StoreUnavailable(StoreError):
@@ -167,7 +176,13 @@ class EventStore(Protocol):
 
         The same event ids again, at exactly the positions following ``expected`` (or, with a
         weaker expectation, already standing together in the stream), succeed with the first
-        answer. Raises WrongExpectedRevision, StreamTombstoned, TooLarge, StoreUnavailable.
+        answer; a partial match is a WrongExpectedRevision. ``NO_STREAM`` holds for a stream that
+        was deleted, too. KurrentDB knows repeated ids under ``ANY`` and ``EXISTS`` only while
+        they are in its cache of recent writes: whoever must be sure names the revision.
+
+        An append whose task is cancelled may or may not have been written.
+        Raises WrongExpectedRevision, StreamTombstoned, TooLarge, StoreUnavailable; ValueError for
+        an empty stream name or type and for one id twice in an append.
         """
         ...
 
@@ -175,6 +190,7 @@ class EventStore(Protocol):
         """Append to many streams with as few waits as the store allows; an answer for each.
 
         Each part stands alone: one that fails is answered by its error and hinders no other.
+        Parts for the same stream are appended in the order given.
         """
         ...
 
@@ -189,7 +205,8 @@ class EventStore(Protocol):
     ) -> AsyncIterator[Batch]:
         """Read one stream from revision ``start`` (inclusive; None: its end to read from).
 
-        A batch's ``position`` is that of its last event. Raises StreamNotFound,
+        A batch has events, and its ``position`` is that of the last one; there is none when the
+        stream's metadata hides all events or ``start`` is beyond them. Raises StreamNotFound,
         StreamTombstoned.
         """
         ...
@@ -200,17 +217,21 @@ class EventStore(Protocol):
         start: int | None = None,
         backwards: bool = False,
         limit: int | None = None,
-        filter: Filter = Filter(),  # noqa: A002, B008
+        filter: Filter = Filter(),  # noqa: A002
         batch: int = BATCH,
     ) -> AsyncIterator[Batch]:
-        """Read the log from position ``start`` (inclusive), as far as it goes now."""
+        """Read the log from position ``start`` (inclusive), as far as it goes now.
+
+        The last batch is marked ``caught_up`` (and may have no events), unless ``limit`` ended
+        the read before. Deleted streams' events stay in the log.
+        """
         ...
 
     def subscribe(
         self,
         *,
         after: int | None = None,
-        filter: Filter = Filter(),  # noqa: A002, B008
+        filter: Filter = Filter(),  # noqa: A002
         batch: int = BATCH,
     ) -> AsyncIterator[Batch]:
         """Follow the log from after position ``after`` (None: from its beginning), without end.
@@ -226,19 +247,32 @@ class EventStore(Protocol):
         ...
 
     async def delete(self, stream: str, expected: ExpectedState) -> None:
-        """Hide a stream's events (soft delete); a later append goes on with the next revision."""
+        """Hide a stream's events (soft delete); a later append goes on with the next revision.
+
+        Deleting it again changes nothing. Raises StreamNotFound where there never was a stream,
+        WrongExpectedRevision, StreamTombstoned.
+        """
         ...
 
     async def tombstone(self, stream: str, expected: ExpectedState) -> None:
-        """End a stream for ever."""
+        """End a stream for ever, even one that has no events yet.
+
+        Raises WrongExpectedRevision, StreamTombstoned (also the second time).
+        """
         ...
 
     async def get_stream_metadata(self, stream: str) -> StreamMetadata:
-        """Answer what governs a stream (an empty StreamMetadata where nothing was set)."""
+        """Answer what governs a stream (an empty StreamMetadata where nothing was set).
+
+        Raises StreamTombstoned.
+        """
         ...
 
     async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
-        """Replace what governs a stream."""
+        """Replace what governs a stream, whether or not it has events yet.
+
+        ``custom`` must be JSON. Raises StreamTombstoned.
+        """
         ...
 
     async def close(self) -> None:
