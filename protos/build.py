@@ -2,7 +2,7 @@
 
 Everything goes to build/ and nothing of it is committed. The google/{api,rpc,type} protos that
 ours import come out of the package googleapis-common-protos; a copy of them in build/googleapis
-lets buf see the same files.
+lets buf see the same files, and build/stubs tells mypy what that package does not.
 """
 
 import shutil
@@ -35,21 +35,27 @@ def main() -> int:
         target = GOOGLEAPIS / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(packaged / name, target)
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    for folder in (OUT, ROOT / "build/stubs"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     ours = sorted(str(path.relative_to(ROOT / "protos")) for path in ROOT.glob("protos/**/*.proto"))
     wellknown = Path(grpc_tools.__file__).parent / "_proto"
     paths = [f"-I{ROOT / 'protos'}", f"-I{GOOGLEAPIS}", f"-I{wellknown}"]
     python = [
         f"--python_out={OUT}",
         f"--grpc_python_out={OUT}",
-        f"--mypy_out={OUT}",
-        f"--mypy_grpc_out={OUT}",
+        f"--mypy_out=quiet:{OUT}",
+        f"--mypy_grpc_out=quiet:{OUT}",
     ]
     code = protoc.main(["protoc", *paths, *python, *ours])
     descriptors = [f"--descriptor_set_out={OUT / 'equiloop.binpb'}", "--include_imports"]
     extra = ["google/rpc/error_details.proto", "google/rpc/status.proto"]
-    return int(code or protoc.main(["protoc", *paths, *descriptors, *ours, *extra]))
+    stubs = [f"--mypy_out=quiet:{ROOT / 'build/stubs'}"]
+    return int(
+        code
+        or protoc.main(["protoc", *paths, *descriptors, *ours, *extra])
+        or protoc.main(["protoc", *paths, *stubs, *IMPORTED])
+    )
 
 
 if __name__ == "__main__":

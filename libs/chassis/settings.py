@@ -1,4 +1,4 @@
-"""Every setting of every service, read from the environment: `EQUILOOP_STORE`, `EQUILOOP_DATA`…"""
+"""Every setting of every service, read from the environment (`EQUILOOP_STORE`, …)."""
 
 from pathlib import Path
 from typing import Literal

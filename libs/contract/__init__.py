@@ -1,0 +1,1 @@
+"""Between messages and what is inside: parsing requests, storing events, reading options."""

@@ -1,0 +1,63 @@
+"""The call being answered: who makes it, in which trace, and what it has read or written."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from google.protobuf.message import Message
+
+from libs.decider.request import Request
+from libs.kernel.refusals import Invalid
+
+MIN_POSITION = "equiloop-min-position"
+POSITION = "equiloop-position"
+ACTOR = "equiloop-actor"
+REQUEST_ID = "x-request-id"
+TRACEPARENT = "traceparent"
+
+
+@dataclass(slots=True)
+class Call:
+    """One call; ``position`` is what goes back in the trailing metadata."""
+
+    request_id: str
+    actor: str = ""
+    traceparent: str = ""
+    min_position: str = ""
+    position: int = 0
+
+    @classmethod
+    def of(cls, context: Any) -> "Call":
+        """Read the metadata of a call."""
+        metadata: dict[str, str] = dict(context.invocation_metadata() or ())
+        return cls(
+            request_id=metadata.get(REQUEST_ID) or str(uuid4()),
+            # Who calls is what the gateway will have proved; until it does, what the caller says.
+            actor=metadata.get(ACTOR, ""),
+            traceparent=metadata.get(TRACEPARENT, ""),
+            min_position=metadata.get(MIN_POSITION, ""),
+        )
+
+    def minimum(self) -> int:
+        """Answer the position that views must have reached. Raises Invalid for what is none."""
+        wanted = self.min_position
+        if wanted and not (wanted.isascii() and wanted.isdigit()):
+            raise Invalid.field(MIN_POSITION, "must be a position that was given out")
+        return int(wanted or 0)
+
+    def request(self, message: Message) -> Request:
+        """Answer the request to change something that ``message`` makes in this call."""
+        return Request.of(message, traceparent=self.traceparent, actor=self.actor)
+
+    def wrote(self, position: int) -> None:
+        """Remember that the call's last event stands at ``position``."""
+        self.position = max(self.position, position)
+
+
+CURRENT: ContextVar[Call] = ContextVar("call")
+
+
+def current() -> Call:
+    """Answer the call being answered."""
+    return CURRENT.get()

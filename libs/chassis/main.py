@@ -1,0 +1,107 @@
+"""Runs a service from start to drain: what `python -m services.<name>` does."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from libs.chassis.handlers import Wrapper
+from libs.chassis.server import Register, Server, gate
+from libs.chassis.settings import Service, Settings
+from libs.eventstore.port import EventStore, StoreError
+from libs.projection import Projection
+from libs.projection.reactor import Reactor
+from libs.telemetry import Telemetry, configure_logs
+
+log = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """Something that runs beside the server for as long as it does."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a composition root puts together."""
+
+    store: EventStore
+    services: Sequence[Register]
+    projections: Sequence[Projection[Any]] = ()
+    reactors: Sequence[Reactor] = ()
+    closing: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+
+
+Compose = Callable[[Settings], Awaitable[Parts]]
+
+
+def main(service: Service, compose: Compose) -> None:
+    """Run ``service`` until SIGTERM or SIGINT; exit with one clear line when it cannot start."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"{service}: wrong settings: {error}")
+    configure_logs(service, settings.log_level)
+    try:
+        asyncio.run(_run(service, settings, compose))
+    except (StoreError, OSError) as error:
+        sys.exit(f"{service}: {error}")
+
+
+async def _run(service: Service, settings: Settings, compose: Compose) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    telemetry = Telemetry.to(service, settings.otlp_endpoint)
+    async with AsyncExitStack() as stack:
+        stack.callback(telemetry.close)
+        parts = await compose(settings)
+        stack.push_async_callback(parts.store.close)
+        for close in parts.closing:
+            stack.push_async_callback(close)
+        wait = gate([projection.wait for projection in parts.projections])
+        server = Server(settings, Wrapper(telemetry, settings.deadline, wait), parts.services)
+        tasks = [asyncio.create_task(_follow(server, parts.projections))]
+        runners: Sequence[Runner] = (*parts.projections, *parts.reactors)
+        for runner in runners:
+            stack.push_async_callback(runner.close)
+            tasks.append(asyncio.create_task(runner.run()))
+        stack.push_async_callback(_cancel, tasks)
+        await server.start(settings.address(service))
+        log.info("listening on %s", settings.address(service))
+        await stop.wait()
+        log.info("draining")
+        await server.drain()
+
+
+async def _follow(server: Server, projections: Sequence[Projection[Any]]) -> None:
+    """Report ready once all views have caught up, and not ready when one stands still."""
+    for projection in projections:
+        await projection.caught_up.wait()
+    await server.report(ready=True)
+    log.info("ready")
+    if projections:
+        stalls = [asyncio.ensure_future(projection.stalled.wait()) for projection in projections]
+        await asyncio.wait(stalls, return_when=asyncio.FIRST_COMPLETED)
+        await server.report(ready=False)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for error in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(error, Exception):
+            log.error("ended with: %s", error)

@@ -1,0 +1,68 @@
+"""Read models in DuckDB: facts by the million, scanned by column."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from libs.projection.files import one_version
+
+_CHECKPOINT = "CREATE TABLE IF NOT EXISTS checkpoint (position BIGINT NOT NULL)"
+
+
+class DuckDatabase:
+    """One DuckDB file of views. Cursors of one connection read beside its writer."""
+
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        """Keep the file in ``folder``; use at most ``threads`` for a query."""
+        self._folder, self._threads = folder, threads
+        self._lock = threading.Lock()
+
+    def open(self, schemas: Iterable[str], digest: str) -> None:
+        """Open or make the file of this version."""
+        path = one_version(self._folder, digest, "duckdb")
+        self._writer = duckdb.connect(str(path), config={"threads": self._threads})
+        for schema in (*schemas, _CHECKPOINT):
+            self._writer.execute(schema)
+
+    def write(self, position: int, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+        """Change rows and checkpoint in one transaction."""
+        self._writer.begin()
+        try:
+            change(self._writer)
+            self._writer.execute("DELETE FROM checkpoint")
+            self._writer.execute("INSERT INTO checkpoint VALUES (?)", [position])
+        except BaseException:
+            self._writer.rollback()
+            raise
+        self._writer.commit()
+
+    def checkpoint(self) -> int | None:
+        """Answer the position up to which events are folded in."""
+        with self.read() as db:
+            row = db.execute("SELECT position FROM checkpoint").fetchone()
+        return None if row is None else int(row[0])
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a snapshot for queries, on a cursor of its own: threads may read side by side."""
+        with self._lock:
+            cursor = self._writer.cursor()
+        cursor.begin()
+        try:
+            yield cursor
+        finally:
+            cursor.rollback()
+            cursor.close()
+
+    def rows(self, table: str) -> Sequence[tuple[Any, ...]]:
+        """Answer all rows of a table, sorted by all their columns."""
+        with self.read() as db:
+            return db.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()  # noqa: S608 - a view's own table name
+
+    def close(self) -> None:
+        """Close the connection and its cursors."""
+        self._writer.close()

@@ -1,0 +1,16 @@
+"""Which file holds the read models of one version of a service's views."""
+
+from pathlib import Path
+
+
+def one_version(folder: Path, digest: str, ending: str) -> Path:
+    """Answer the file of ``digest``, having thrown away what other versions left behind.
+
+    Read models are derived: the log rebuilds whatever is thrown away here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = f"views-{digest}.{ending}"
+    for path in folder.glob(f"views-*.{ending}*"):
+        if not path.name.startswith(mine):
+            path.unlink(missing_ok=True)
+    return folder / mine

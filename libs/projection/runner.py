@@ -1,0 +1,145 @@
+"""Follows the log and folds it into a service's views; says how far it has come."""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from libs.contract.codec import Codec
+from libs.eventstore.port import EventStore, Filter, RecordedEvent, StoreUnavailable
+from libs.projection.database import Connection, Database, Fact
+from libs.projection.view import View
+
+C = TypeVar("C", bound=Connection)
+log = logging.getLogger(__name__)
+
+BATCH = 4096
+"""Events folded in one transaction at most: large enough that a commit costs next to nothing."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+class Lagging(Exception):
+    """The views have not come as far as asked within the time that was given."""
+
+
+def digest(views: Sequence[View[Any]]) -> str:
+    """Answer a hash of all that decides what the rows mean."""
+    parts = [f"{view.name}/{view.version}/{view.schema}" for view in views]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+class Projection(Generic[C]):
+    """All views of one service: one database, one checkpoint, one subscription.
+
+    Rows and checkpoint are committed together, so an event is folded once, whatever crashes.
+    """
+
+    def __init__(
+        self, store: EventStore, codec: Codec, database: Database[C], views: Sequence[View[C]]
+    ) -> None:
+        """Fold ``store`` into ``views``, kept in ``database``."""
+        self._store, self._codec, self._views = store, codec, views
+        self.database = database
+        self._by_type = {
+            event.DESCRIPTOR.full_name: [view for view in views if event in view.handles]
+            for event in frozenset[type[Message]]().union(*(view.handles for view in views))
+        }
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._moved = asyncio.Condition()
+        self._position = -1
+        self.caught_up = asyncio.Event()
+        self.stalled = asyncio.Event()
+        database.open([view.schema for view in views], digest(views))
+        self._checkpoint = database.checkpoint()
+        if self._checkpoint is not None:
+            self._position = self._checkpoint
+
+    @property
+    def position(self) -> int:
+        """Position up to which the log is folded in (-1: nothing yet)."""
+        return self._position
+
+    async def run(self) -> None:
+        """Follow the log until cancelled; come again from the checkpoint when the store is lost."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for batch in self._store.subscribe(
+                    after=self._checkpoint, filter=Filter(frozenset(self._by_type)), batch=BATCH
+                ):
+                    pause = _FIRST_PAUSE
+                    await self._take(batch.events, batch.position)
+                    if batch.caught_up:
+                        self.caught_up.set()
+            except StoreUnavailable as error:
+                log.warning("subscription lost, coming again in %.1f s: %s", pause, error)
+            except Exception:
+                self.stalled.set()
+                log.exception("views stand still after position %s", self._checkpoint)
+                raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def wait(self, position: int) -> None:
+        """Return once everything up to ``position`` is folded in; the caller bounds the time."""
+        if self._position < position:
+            async with self._moved:
+                await self._moved.wait_for(lambda: self._position >= position)
+
+    async def moved(self, beyond: int) -> int:
+        """Return the position once it is beyond ``beyond``."""
+        await self.wait(beyond + 1)
+        return self._position
+
+    async def catch_up(self, until: int) -> None:
+        """Fold in the log up to position ``until`` and stop, without following on."""
+        async for batch in self._store.subscribe(
+            after=self._checkpoint, filter=Filter(frozenset(self._by_type)), batch=BATCH
+        ):
+            events = [event for event in batch.events if event.position <= until]
+            await self._take(events, min(batch.position, until))
+            if batch.position >= until:
+                return
+
+    async def _take(self, events: Sequence[RecordedEvent], position: int) -> None:
+        if not events and position <= self._position:
+            return
+        if events:  # spans without a match need no commit: looking at them again costs little
+            run = asyncio.get_running_loop().run_in_executor
+            await run(self._thread, self._fold, events, position)
+        self._checkpoint = position
+        async with self._moved:
+            self._position = max(self._position, position)
+            self._moved.notify_all()
+
+    def _fold(self, events: Sequence[RecordedEvent], position: int) -> None:
+        decode = self._codec.decode
+        facts = [Fact(event, decode(event)) for event in events]
+
+        def change(db: C) -> None:
+            for view in self._views:
+                mine = [fact for fact in facts if type(fact.event) in view.handles]
+                if mine:
+                    view.fold(db, mine)
+
+        self.database.write(position, change)
+
+    async def close(self) -> None:
+        """Stop folding and let go of the database."""
+        self._thread.shutdown(wait=True)
+        self.database.close()
+
+
+async def rebuild(
+    store: EventStore, codec: Codec, database: Database[C], views: Sequence[View[C]], until: int
+) -> Projection[C]:
+    """Fold the log up to ``until`` into a fresh ``database``, as a replay or an audit does."""
+    projection = Projection(store, codec, database, views)
+    await projection.catch_up(until)
+    return projection

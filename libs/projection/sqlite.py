@@ -1,0 +1,76 @@
+"""Read models in SQLite: many small rows, looked up by key."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from libs.projection.files import one_version
+
+_CHECKPOINT = """
+CREATE TABLE IF NOT EXISTS checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL
+)"""
+_SET = "INSERT INTO checkpoint VALUES (1, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
+
+
+class SqliteDatabase:
+    """One SQLite file of views: a connection that writes and one that reads.
+
+    The log can rebuild it, so a commit is not synced (synchronous=NORMAL): after a power cut the
+    file is whole and at most behind.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the file in ``folder``."""
+        self._folder = folder
+
+    def open(self, schemas: Iterable[str], digest: str) -> None:
+        """Open or make the file of this version."""
+        path = str(one_version(self._folder, digest, "db"))
+        self._writer = self._connect(path)
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._writer.execute("PRAGMA synchronous = NORMAL")
+        with self._writer:
+            for schema in (*schemas, _CHECKPOINT):
+                self._writer.execute(schema)
+        self._reader = self._connect(path)
+        self._reader.execute("PRAGMA query_only = ON")
+
+    @staticmethod
+    def _connect(path: str) -> apsw.Connection:
+        connection = apsw.Connection(path, statementcachesize=200)
+        connection.set_busy_timeout(5_000)
+        connection.execute("PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY")
+        return connection
+
+    def write(self, position: int, change: Callable[[apsw.Connection], None]) -> None:
+        """Change rows and checkpoint in one transaction."""
+        with self._writer:
+            change(self._writer)
+            self._writer.execute(_SET, (position,))
+
+    def checkpoint(self) -> int | None:
+        """Answer the position up to which events are folded in."""
+        position = self._writer.execute("SELECT position FROM checkpoint").get
+        return None if position is None else int(position)
+
+    @contextmanager
+    def read(self) -> Iterator[apsw.Connection]:
+        """Open a snapshot for queries; do not await in it."""
+        with self._reader:
+            yield self._reader
+
+    def rows(self, table: str) -> Sequence[tuple[Any, ...]]:
+        """Answer all rows of a table, sorted by all their columns."""
+        columns = [row[1] for row in self._reader.execute(f"PRAGMA table_info({table})")]
+        order = ", ".join(f'"{column}"' for column in columns)
+        return list(self._reader.execute(f"SELECT * FROM {table} ORDER BY {order}"))  # noqa: S608 - a view's own table name
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._reader.close()
+        self._writer.close()

@@ -1,0 +1,38 @@
+"""A view answers one question: its tables, how events change them, and its query."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from libs.projection.database import Connection, Fact
+
+C_contra = TypeVar("C_contra", bound=Connection, contravariant=True)
+
+
+class View(Protocol, Generic[C_contra]):
+    """One read model, kept in one database together with the others of its service.
+
+    ``schema`` is DDL, ``tables`` what it makes (for comparing a rebuilt view with the live one),
+    ``handles`` the events it folds. Change ``version`` when the fold means something else: the
+    service then builds its read models anew from the log.
+    """
+
+    name: str
+    version: int
+    schema: str
+    tables: Sequence[str]
+    handles: frozenset[type[Message]]
+
+    def fold(self, db: C_contra, facts: Sequence[Fact]) -> None:
+        """Change the rows by ``facts`` (of the handled types, in log order), in a transaction."""
+        ...
+
+
+Folds = Mapping[type[Message], Callable[[Any, Any, Fact], None]]
+
+
+def fold_each(folds: Folds, db: Any, facts: Sequence[Fact]) -> None:
+    """Fold facts one by one: ``folds[type](db, event, fact)``."""
+    for fact in facts:
+        folds[type(fact.event)](db, fact.event, fact)
