@@ -70,6 +70,9 @@ class CustomerStatistics:
         spend: total spend up to the as-of day, in minor units.
         m: mean spend of a repeat purchase day (the first day left out), in major units; 0 where
             x = 0.
+
+    Raises:
+        ValueError: the columns are not equally long, or the customers do not ascend.
     """
 
     customer: IntArray
@@ -78,6 +81,13 @@ class CustomerStatistics:
     T: FloatArray
     spend: IntArray
     m: FloatArray
+
+    def __post_init__(self) -> None:
+        columns = (self.customer, self.x, self.t_x, self.T, self.spend, self.m)
+        if len({column.shape for column in columns}) != 1:
+            raise ValueError("the columns of customer statistics must be equally long")
+        if not (self.customer[1:] > self.customer[:-1]).all():
+            raise ValueError("customers must ascend, each once")
 
     def __len__(self) -> int:
         return len(self.customer)
