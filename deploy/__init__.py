@@ -1,0 +1,1 @@
+"""How the system is put up: on one machine, for a demo, on Kubernetes."""

@@ -1,0 +1,1 @@
+"""What services share; it knows none of them."""

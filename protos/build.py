@@ -51,11 +51,14 @@ def main() -> int:
     descriptors = [f"--descriptor_set_out={OUT / 'equiloop.binpb'}", "--include_imports"]
     extra = ["google/rpc/error_details.proto", "google/rpc/status.proto"]
     stubs = [f"--mypy_out=quiet:{ROOT / 'build/stubs'}"]
-    return int(
+    code = (
         code
         or protoc.main(["protoc", *paths, *descriptors, *ours, *extra])
         or protoc.main(["protoc", *paths, *stubs, *IMPORTED])
     )
+    for folder in (ROOT / "build/stubs/google").iterdir():
+        (folder / "__init__.pyi").touch()  # mypy's cache loses sight of bare namespaces
+    return int(code)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The four contexts, and the embedded store over the network."""

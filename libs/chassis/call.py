@@ -50,6 +50,10 @@ class Call:
         """Answer the request to change something that ``message`` makes in this call."""
         return Request.of(message, traceparent=self.traceparent, actor=self.actor)
 
+    def item(self) -> Request:
+        """Answer a request of its own for one item of a bulk call."""
+        return Request(traceparent=self.traceparent, actor=self.actor)
+
     def wrote(self, position: int) -> None:
         """Remember that the call's last event stands at ``position``."""
         self.position = max(self.position, position)

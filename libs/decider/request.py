@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from google.protobuf.message import Message
 
@@ -35,6 +35,10 @@ class Request:
         except ValueError:
             raise Invalid.field("request_id", "must be a UUID") from None
         return cls(request_id, fingerprint(message), traceparent=traceparent, actor=actor)
+
+    def derive(self, kind: str) -> str:
+        """Answer the id of a new thing of this ``kind`` that the request makes."""
+        return str(uuid5(self.id, kind))
 
     def metadata(self) -> bytes:
         """Answer what is kept beside each event of this request."""

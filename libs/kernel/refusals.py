@@ -20,9 +20,10 @@ class Refusal(Exception):
 class NotFound(Refusal):
     """There is no such resource (or the caller may not know of it)."""
 
-    def __init__(self, name: str) -> None:
-        """Name the resource asked for."""
-        super().__init__("NOT_FOUND", f"{name!r} was not found", resource=name)
+    def __init__(self, name: str, field: str = "") -> None:
+        """Name the resource asked for, and the field that asked for it if it was not the name."""
+        more = {"field": field} if field else {}
+        super().__init__("NOT_FOUND", f"{name!r} was not found", resource=name, **more)
 
 
 class AlreadyExists(Refusal):

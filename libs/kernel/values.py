@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -93,6 +93,11 @@ def _etag(value: Any) -> Any:
 
 Etag = Annotated[int, BeforeValidator(_etag)]
 """The revision of a resource's history, as clients send it back."""
+
+
+def derived_id(*parts: str) -> str:
+    """Answer an id that follows from ``parts``: the same parts, the same id."""
+    return str(uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
 def id_of(name: str) -> str:

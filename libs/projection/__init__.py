@@ -2,6 +2,6 @@
 
 from libs.projection.database import Database, Fact
 from libs.projection.runner import Lagging, Projection, rebuild
-from libs.projection.view import View, fold_each
+from libs.projection.view import Folds, View, fold_each
 
-__all__ = ["Database", "Fact", "Lagging", "Projection", "View", "fold_each", "rebuild"]
+__all__ = ["Database", "Fact", "Folds", "Lagging", "Projection", "View", "fold_each", "rebuild"]

@@ -18,11 +18,16 @@ class View(Protocol, Generic[C_contra]):
     service then builds its read models anew from the log.
     """
 
-    name: str
-    version: int
-    schema: str
-    tables: Sequence[str]
-    handles: frozenset[type[Message]]
+    @property
+    def name(self) -> str: ...  # noqa: D102 - the class says it
+    @property
+    def version(self) -> int: ...  # noqa: D102
+    @property
+    def schema(self) -> str: ...  # noqa: D102
+    @property
+    def tables(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def handles(self) -> frozenset[type[Message]]: ...  # noqa: D102
 
     def fold(self, db: C_contra, facts: Sequence[Fact]) -> None:
         """Change the rows by ``facts`` (of the handled types, in log order), in a transaction."""

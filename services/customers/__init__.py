@@ -1,0 +1,1 @@
+"""Who our customers are, who answers for them, and what they bought."""

@@ -1,0 +1,1 @@
+"""What customers say, what we do about it, and whether they were told."""

@@ -1,0 +1,1 @@
+"""What the relationship with customers is worth."""

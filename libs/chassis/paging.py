@@ -1,0 +1,62 @@
+"""Pages of a list (AIP-158): sizes coerced, tokens opaque and bound to their question."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from libs.kernel.refusals import Invalid
+
+DEFAULT, LARGEST = 100, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How much of a list is asked for, and after which key it goes on."""
+
+    size: int
+    after: list[Any] | None
+    question: str
+
+    @classmethod
+    def of(cls, request: Message, default: int = DEFAULT) -> "Page":
+        """Read page_size and page_token of a request.
+
+        Raises Invalid for a negative size, and for a token that is broken or of another question.
+        """
+        size: int = getattr(request, "page_size", 0)
+        if size < 0:
+            raise Invalid.field("page_size", "must not be negative")
+        question = _question(request)
+        token: str = getattr(request, "page_token", "")
+        return cls(min(size or default, LARGEST), _open(token, question), question)
+
+    def token(self, key: list[Any]) -> str:
+        """Answer the token of the page that begins after ``key``."""
+        content = json.dumps([self.question, *key], separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+def _question(request: Message) -> str:
+    """Answer a hash of all that is asked but for size and token: they may change, it may not."""
+    same = type(request)()
+    same.CopyFrom(request)
+    for field in ("page_size", "page_token"):
+        same.ClearField(field)
+    return hashlib.blake2b(same.SerializeToString(deterministic=True), digest_size=6).hexdigest()
+
+
+def _open(token: str, question: str) -> list[Any] | None:
+    if not token:
+        return None
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        asked, *key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError):
+        raise Invalid.field("page_token", "is not a token that was given out") from None
+    if asked != question:
+        raise Invalid.field("page_token", "belongs to a list with other conditions")
+    return list(key)

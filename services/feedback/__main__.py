@@ -1,0 +1,39 @@
+"""Puts the feedback service together: `python -m services.feedback`."""
+
+from datetime import UTC, datetime
+from functools import partial
+
+from equiloop.feedback.v1.service_pb2_grpc import add_FeedbackServiceServicer_to_server
+
+from libs.chassis.client import channel
+from libs.chassis.main import Parts, main
+from libs.chassis.settings import Settings
+from libs.contract.events import CODEC
+from libs.decider import Decider
+from libs.eventstore.connect import connect
+from libs.projection import Projection
+from libs.projection.sqlite import SqliteDatabase
+from services.feedback.service import FeedbackService
+from services.feedback.stakes import MetricsValuer
+from services.feedback.views import VIEWS
+
+
+def clock() -> datetime:
+    """Answer the present instant, in UTC."""
+    return datetime.now(UTC)
+
+
+async def compose(settings: Settings) -> Parts:
+    """Name the adapters."""
+    store = await connect(settings.store)
+    database = SqliteDatabase(settings.data / "feedback")
+    metrics = channel(settings.metrics)
+    decider = Decider(store, CODEC, clock)
+    projection = Projection(store, CODEC, database, VIEWS)
+    service = FeedbackService(store, decider, database, MetricsValuer(metrics), clock)
+    register = partial(add_FeedbackServiceServicer_to_server, service)
+    return Parts(store, [register], [projection], closing=[metrics.close])
+
+
+if __name__ == "__main__":
+    main("feedback", compose)

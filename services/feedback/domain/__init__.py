@@ -1,0 +1,1 @@
+"""What may happen to feedback and to the actions that answer it."""

@@ -1,0 +1,60 @@
+"""State → resource: feedback and actions as the contract shows them."""
+
+from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import service_pb2 as api
+
+from libs.decider import Handled
+from services.feedback.domain.action import Action
+from services.feedback.domain.feedback import Feedback
+
+
+def feedback(handled: Handled[Feedback]) -> api.Feedback:
+    """Answer feedback with its latest coding."""
+    received, coded = handled.state.received, handled.state.coded
+    assert received is not None
+    resource = api.Feedback(
+        name=received.feedback,
+        customer=received.customer,
+        channel=received.channel,
+        language_code=received.language_code,
+        text=received.text,
+        score=received.score if received.HasField("score") else None,
+        receive_time=received.receive_time,
+        source=received.source,
+        source_id=received.source_id,
+        create_time=received.event_time,
+        update_time=received.event_time,
+        etag=str(handled.revision),
+    )
+    if coded is not None:
+        resource.themes.extend(coded.themes)
+        resource.sentiment = coded.sentiment
+        resource.coder.CopyFrom(coded.coder)
+        resource.update_time.CopyFrom(coded.event_time)
+    return resource
+
+
+def action(handled: Handled[Action]) -> api.Action:
+    """Answer an action as it stands."""
+    committed, ended = handled.state.committed, handled.state.ended
+    assert committed is not None
+    resource = api.Action(
+        name=committed.action,
+        kind=committed.kind,
+        title=committed.title,
+        feedback=committed.feedback,
+        needs=committed.needs,
+        owner=committed.owner,
+        due_date=committed.due_date if committed.HasField("due_date") else None,
+        state=api.ACTION_STATE_COMMITTED,
+        told_count=len(handled.state.told),
+        create_time=committed.event_time,
+        update_time=handled.state.changed,
+        etag=str(handled.revision),
+    )
+    match ended:
+        case events.ActionCompleted():
+            resource.state, resource.outcome = api.ACTION_STATE_COMPLETED, ended.outcome
+        case events.ActionDeclined():
+            resource.state, resource.outcome = api.ACTION_STATE_DECLINED, ended.reason
+    return resource

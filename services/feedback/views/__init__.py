@@ -1,0 +1,7 @@
+"""What can be asked about feedback: one class a question."""
+
+from services.feedback.views.inbox import FeedbackInbox
+from services.feedback.views.loops import FeedbackToAction
+
+VIEWS = (FeedbackInbox(), FeedbackToAction())
+"""All of them; they share one database and one checkpoint."""
