@@ -1,0 +1,1 @@
+"""The gateway: Envoy, its configuration derived from the contract, and what checks it."""
