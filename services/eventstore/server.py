@@ -1,0 +1,81 @@
+"""The server process: what it serves, where it listens, how it stops."""
+
+import asyncio
+import logging
+import signal
+import socket
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from libs.eventstore.port import EventStore
+from services.eventstore import service
+from services.eventstore.drain import Drain
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE = 17 << 20
+"""Largest message, in bytes: as much as the official client takes, and room for any append."""
+
+MAX_CALLS = 4096
+"""Most calls at once, subscriptions among them; further ones are answered RESOURCE_EXHAUSTED."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.so_reuseport", 0),  # a second process on the port shall fail, not share it
+    # Clients that ping to keep a quiet connection are welcome; those that are gone are noticed.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+_WILDCARDS = ("", "0.0.0.0", "[::]")  # noqa: S104 - compared with, not listened on
+
+
+class Server:
+    """A store served at one address."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store, self._drain = store, Drain()
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+
+    async def start(self, host: str, port: int, advertised: str = "") -> int:
+        """Listen on `host`:`port` (0: any free one) and answer the port. Raises OSError.
+
+        `advertised` is the host under which discovery names this node, if not `host`.
+        """
+        try:
+            bound = self._server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            message = f"cannot listen on {host}:{port}: the port is in use or not ours to take"
+            raise OSError(message)
+        node = advertised or (socket.gethostname() if host in _WILDCARDS else host)
+        self._server.add_generic_rpc_handlers(
+            (service.streams(self._store, self._drain), service.gossip(node, bound))
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflected = (service.STREAMS, service.GOSSIP, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(reflected, self._server)
+        await self._health.set(service.STREAMS, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        return bound
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, end subscriptions, let other calls end within `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        self._drain.begin()
+        await self._server.stop(grace)
+
+
+async def told_to_stop() -> None:
+    """Return once the process gets SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
