@@ -1,0 +1,45 @@
+"""What every store refuses before it looks at its log."""
+
+from collections.abc import Sequence
+
+from libs.eventstore.port import (
+    MAX_APPEND_EVENTS,
+    MAX_EVENT_BYTES,
+    MAX_STREAM_NAME,
+    ExpectedState,
+    NewEvent,
+    TooLarge,
+)
+
+
+def check_stream(stream: str) -> None:
+    """Refuse a name that no stream can have. Raises TooLarge, ValueError."""
+    size = len(stream.encode())
+    if size > MAX_STREAM_NAME:
+        msg = f"stream name of {size} bytes: at most {MAX_STREAM_NAME} ({stream[:40]!r}…)"
+        raise TooLarge(msg)
+    if not stream or "\0" in stream:
+        msg = f"stream name {stream!r} is empty or has a NUL character"
+        raise ValueError(msg)
+
+
+def check_append(stream: str, events: Sequence[NewEvent], expected: ExpectedState) -> None:
+    """Refuse an append that is too large or makes no sense. Raises TooLarge, ValueError."""
+    check_stream(stream)
+    if isinstance(expected, int) and expected < 0:
+        msg = f"stream {stream!r}: revision {expected} expected; say NO_STREAM, ANY or EXISTS"
+        raise ValueError(msg)
+    if len(events) > MAX_APPEND_EVENTS:
+        msg = f"stream {stream!r}: {len(events)} events in an append: at most {MAX_APPEND_EVENTS}"
+        raise TooLarge(msg)
+    for event in events:
+        size = len(event.data) + len(event.metadata)
+        if size > MAX_EVENT_BYTES:
+            msg = f"stream {stream!r}: {event.type} of {size} bytes: at most {MAX_EVENT_BYTES}"
+            raise TooLarge(msg)
+        if not event.type:
+            msg = f"stream {stream!r}: event {event.id} has no type"
+            raise ValueError(msg)
+    if len(events) > 1 and len({event.id for event in events}) < len(events):
+        msg = f"stream {stream!r}: one event id stands twice in an append"
+        raise ValueError(msg)

@@ -1,0 +1,168 @@
+"""Group commit: everything that waits to be written shares one transaction and one fsync.
+
+Only the waiting is done in a thread (for the disk, and for another process's lock). The
+statements run on the event loop: apsw lets go of the interpreter lock at each of them, and a
+thread would have to win it back from a busy loop every time, at up to 5 ms a statement.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import apsw
+
+from libs.eventstore.port import StoreError, StoreUnavailable
+from libs.eventstore.sqlite.file import LOCK_WAIT, explained
+from libs.eventstore.sqlite.ledger import Ledger
+
+T = TypeVar("T")
+Work = Callable[[], object]
+Future = asyncio.Future[Any]
+Group = list[tuple[Future, object, Exception | None]]
+
+SLICE = 0.002
+"""Seconds of work after which the event loop gets its turn."""
+
+FILL = 0.02
+"""Seconds after which a transaction takes no more work: other processes wait as long."""
+
+
+class Commits:
+    """Runs work on a ledger in transactions and answers once the work is durable."""
+
+    def __init__(self, path: Path, ledger: Ledger, committed: Callable[[int], None]) -> None:
+        """Call ``committed`` with the log's head after each transaction."""
+        self._path, self._ledger, self._committed = path, ledger, committed
+        self._loop = asyncio.get_running_loop()
+        self._thread = Thread(self._loop)
+        self._waiting: deque[tuple[Work, Future]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+        self.transactions = 0
+        """How many were committed; work per transaction shows how well they are shared."""
+
+    def submit(self, work: Callable[[], T]) -> "asyncio.Future[T | StoreError]":
+        """Have ``work`` done on the ledger; the answer is its result or the StoreError it met.
+
+        Work stands alone: what it raises is its own answer and disturbs nothing else.
+        """
+        if self._closed:
+            msg = "the store was closed"
+            raise StoreUnavailable(msg)
+        future: asyncio.Future[T | StoreError] = self._loop.create_future()
+        self._waiting.append((work, future))
+        if self._task is None:
+            self._task = self._loop.create_task(self._work_off())
+        return future
+
+    async def close(self) -> None:
+        """Finish what was submitted, and stop."""
+        self._closed = True
+        if self._task:
+            await self._task
+        self._thread.stop()
+
+    async def _work_off(self) -> None:
+        try:
+            while self._waiting:
+                await self._transaction()
+                await asyncio.sleep(0)  # whoever was answered may be back for the next group
+        finally:
+            self._task = None
+
+    async def _transaction(self) -> None:
+        group: Group = []
+        try:
+            await self._begin()
+            await self._fill(group)
+            await self._thread.run(self._ledger.commit)
+        except Exception as lost:
+            with suppress(apsw.Error):
+                self._ledger.rollback()
+            failure = explained(lost, self._path)
+            futures = [future for future, _, _ in group] or self._drop_waiting()
+            group = [(future, type(failure)(*failure.args), None) for future in futures]
+        else:
+            self.transactions += 1
+            self._committed(self._ledger.head)
+        for future, answer, error in group:
+            _settle(future, answer, error)
+
+    async def _begin(self) -> None:
+        begin = self._ledger.begin
+        if not begin(0) and not await self._thread.run(lambda: begin(LOCK_WAIT)):
+            raise apsw.BusyError
+
+    async def _fill(self, group: Group) -> None:
+        full = time.monotonic() + FILL
+        while True:
+            self._fill_slice(group)
+            if not self._waiting or time.monotonic() >= full:
+                return
+            await asyncio.sleep(0)
+
+    def _fill_slice(self, group: Group) -> None:
+        until = time.monotonic() + SLICE
+        while self._waiting and time.monotonic() < until:
+            work, future = self._waiting.popleft()
+            if future.cancelled():
+                continue
+            try:
+                group.append((future, work(), None))
+            except StoreError as refusal:
+                group.append((future, refusal, None))
+            except apsw.Error:
+                group.append((future, None, None))
+                raise
+            except Exception as mistake:
+                group.append((future, None, mistake))
+
+    def _drop_waiting(self) -> list[Future]:
+        dropped = [future for _, future in self._waiting]
+        self._waiting.clear()
+        return dropped
+
+
+class Thread:
+    """A thread that makes one call after another (an executor's takes twice as long to answer)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: SimpleQueue[tuple[Callable[[], object], Future] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name="eventstore-commit", daemon=True).start()
+
+    def run(self, call: Callable[[], T]) -> "asyncio.Future[T]":
+        """Make a call; the answer is its result or what it raised."""
+        future = self._loop.create_future()
+        self._calls.put((call, future))
+        return future
+
+    def stop(self) -> None:
+        """Make no more calls."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while item := self._calls.get():
+            call, future = item
+            answer, error = None, None
+            try:
+                answer = call()
+            except Exception as raised:
+                error = raised
+            with suppress(RuntimeError):  # the loop was closed: nobody waits
+                self._loop.call_soon_threadsafe(_settle, future, answer, error)
+
+
+def _settle(future: Future, answer: object, error: Exception | None) -> None:
+    if future.done():  # whoever waited was cancelled
+        return
+    if error:
+        future.set_exception(error)
+    else:
+        future.set_result(answer)
