@@ -1,0 +1,141 @@
+"""What the demo reports: equity, models, the funnel, themes at stake, one lineage."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from equiloop.feedback.v1 import service_pb2 as feedback
+from equiloop.metrics.v1 import events_pb2 as models
+from equiloop.metrics.v1 import service_pb2 as metrics
+
+from deploy.demo.gateway import Gateway, request_id
+from deploy.demo.listen import SAMPLE
+from libs.kernel.money import EXPONENTS, to_message, to_minor
+from libs.kernel.values import timestamp
+
+AS_OF = timestamp(datetime(1998, 6, 30, 23, 59, 59, tzinfo=UTC))
+"""The end of the 78 weeks that CDNOW's customers were followed."""
+
+MARGIN, DISCOUNT, SPEND_LIMIT = 0.30, 0.15, 4_000_00
+_KINDS = (models.MODEL_KIND_PARETO_NBD, models.MODEL_KIND_GAMMA_GAMMA)
+Report = dict[str, Any]
+
+
+async def fit(gateway: Gateway) -> Report:
+    """Set the policy of the published study and fit both models on its sample."""
+    policy = metrics.SetEquityPolicyRequest(
+        margin=MARGIN,
+        annual_discount_rate=DISCOUNT,
+        currency_code="USD",
+        spend_limit=to_message(SPEND_LIMIT, "USD"),
+        request_id=request_id("policy"),
+    )
+    await gateway.send(gateway.metrics.SetEquityPolicy(policy))
+    fitted = {}
+    for kind in _KINDS:
+        request = metrics.FitModelRequest(
+            kind=kind,
+            cohort=SAMPLE,
+            as_of=AS_OF,
+            currency_code="USD",
+            request_id=request_id("fit", kind),
+        )
+        metadata = (("equiloop-min-position", str(gateway.position)),)
+        model = await gateway.send(
+            gateway.metrics.FitModel(request, metadata=metadata, timeout=120)
+        )
+        fitted[models.ModelKind.Name(kind).removeprefix("MODEL_KIND_").lower()] = {
+            **{parameter.name: parameter.value for parameter in model.parameters},
+            "log_likelihood": model.log_likelihood,
+            "customers": model.customer_count,
+        }
+    return {"models": fitted}
+
+
+async def equity(gateway: Gateway) -> Report:
+    """Ask for customer equity as of the end of the data."""
+    answer = await gateway.ask(
+        gateway.metrics.GetCustomerEquity, metrics.GetCustomerEquityRequest(as_of=AS_OF)
+    )
+    group = answer.total
+    return {
+        "customers": group.total.customer_count,
+        "customers_without_repeat": group.without_repeat.customer_count,
+        "customers_left_out": answer.left_out_customer_count,
+        "customer_equity": _amount(group.total.equity),
+        "mean_clv": _amount(group.total.mean_clv),
+        "equity_without_repeat": _amount(group.without_repeat.equity),
+        "mean_clv_without_repeat": _amount(group.without_repeat.mean_clv),
+        "currency": answer.policy.currency_code,
+    }
+
+
+async def funnel(gateway: Gateway) -> Report:
+    """Ask which feedback turned into action."""
+    answer = await gateway.ask(
+        gateway.feedback.GetFeedbackToAction, feedback.GetFeedbackToActionRequest()
+    )
+    return {
+        "feedback_to_action": {
+            "received": answer.received_count,
+            "linked": answer.linked_count,
+            "committed": answer.committed_count,
+            "completed": answer.completed_count,
+            "declined": answer.declined_count,
+            "told": answer.told_count,
+            "open": answer.open_count,
+            "links": answer.link_count,
+            "feedback_to_action": round(answer.feedback_to_action, 6),
+            "closed_loop_rate": round(answer.closed_loop_rate, 6),
+            "feedback_is": "an illustration: real review sentences of other products, attributed "
+            "to CDNOW's customers by a fixed rule",
+        }
+    }
+
+
+async def themes(gateway: Gateway) -> Report:
+    """Ask for the five themes with most equity at stake."""
+    request = feedback.RankThemesRequest(page_size=5, as_of=AS_OF)
+    answer = await gateway.ask(gateway.feedback.RankThemes, request)
+    return {
+        "themes_at_stake": [
+            {
+                "theme": theme.theme,
+                "equity_at_stake": _amount(theme.equity_at_stake),
+                "heads": theme.customer_count,
+                "open_feedback": theme.open_feedback_count,
+                "rank_by_heads": theme.rank_by_heads,
+            }
+            for theme in answer.themes
+        ]
+    }
+
+
+async def lineage(gateway: Gateway, name: str) -> Report:
+    """Ask for the whole way of one piece of feedback."""
+    answer = await gateway.ask(
+        gateway.feedback.TraceFeedback, feedback.TraceFeedbackRequest(name=name)
+    )
+    return {
+        "lineage": {
+            "feedback": answer.feedback.name,
+            "words": answer.feedback.text,
+            "customer": answer.feedback.customer,
+            "told": answer.told,
+            "steps": [
+                {
+                    "event": step.event_type.rpartition(".")[2],
+                    "summary": step.summary,
+                    "event_id": step.event_id,
+                    "position": step.position,
+                }
+                for step in answer.steps
+            ],
+        }
+    }
+
+
+def _amount(money: Any) -> float:
+    """Answer an amount in major units, exact to the minor unit."""
+    digits = EXPONENTS[money.currency_code]
+    amount: float = to_minor(money) / 10**digits
+    return round(amount, digits)
