@@ -114,7 +114,7 @@ def open_writer(path: Path, patience: Patience) -> apsw.Connection:
 
     Raises StoreUnavailable, StoreCorrupt.
     """
-    if apsw.sqlite_lib_version() < ".".join(map(str, OLDEST_SQLITE)):
+    if tuple(map(int, apsw.sqlite_lib_version().split("."))) < OLDEST_SQLITE:
         msg = f"SQLite {apsw.sqlite_lib_version()} can lose commits: install a newer apsw"
         raise StoreUnavailable(msg)
     try:

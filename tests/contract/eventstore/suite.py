@@ -1,0 +1,24 @@
+"""The suite: every check, each a promise of the port that all stores keep."""
+
+from collections.abc import Awaitable, Callable
+
+from libs.eventstore.port import EventStore
+from tests.contract.eventstore.checks import (
+    appending,
+    bulk,
+    ending,
+    filtering,
+    following,
+    governing,
+    reading,
+    repeating,
+)
+
+Check = Callable[[EventStore], Awaitable[None]]
+
+CHECKS: dict[str, Check] = {
+    name: check
+    for module in (appending, bulk, repeating, reading, filtering, following, ending, governing)
+    for name, check in vars(module).items()
+    if name.startswith("check_")
+}
