@@ -12,6 +12,8 @@ from libs.kernel.refusals import Invalid
 
 DEFAULT, LARGEST = 100, 1000
 
+_SEAL = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -37,7 +39,7 @@ class Page:
     def token(self, key: list[Any]) -> str:
         """Answer the token of the page that begins after ``key``."""
         content = json.dumps([self.question, *key], separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(content).decode().rstrip("=")
+        return base64.urlsafe_b64encode(_seal(content) + content).decode().rstrip("=")
 
 
 def _question(request: Message) -> str:
@@ -45,8 +47,15 @@ def _question(request: Message) -> str:
     same = type(request)()
     same.CopyFrom(request)
     for field in ("page_size", "page_token"):
-        same.ClearField(field)
-    return hashlib.blake2b(same.SerializeToString(deterministic=True), digest_size=6).hexdigest()
+        if field in same.DESCRIPTOR.fields_by_name:
+            same.ClearField(field)
+    asked = same.DESCRIPTOR.full_name.encode() + same.SerializeToString(deterministic=True)
+    return hashlib.blake2b(asked, digest_size=6).hexdigest()
+
+
+def _seal(content: bytes) -> bytes:
+    """Answer a checksum: what comes back unharmed has the key that its list gave out."""
+    return hashlib.blake2b(content, digest_size=_SEAL, person=b"page").digest()
 
 
 def _open(token: str, question: str) -> list[Any] | None:
@@ -54,9 +63,13 @@ def _open(token: str, question: str) -> list[Any] | None:
         return None
     try:
         padded = token + "=" * (-len(token) % 4)
-        asked, *key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError):
-        raise Invalid.field("page_token", "is not a token that was given out") from None
+        whole = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
+        whole = b""
+    seal, content = whole[:_SEAL], whole[_SEAL:]
+    if not content or seal != _seal(content):
+        raise Invalid.field("page_token", "is not a token that was given out")
+    asked, *key = json.loads(content)
     if asked != question:
         raise Invalid.field("page_token", "belongs to a list with other conditions")
     return list(key)
