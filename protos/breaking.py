@@ -6,16 +6,14 @@ for ever, so it is not enough to compare with the last.
 
 import subprocess
 import sys
-import tarfile
 import tempfile
-from io import BytesIO
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _run(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, cwd=cwd, capture_output=True, check=False)
+def _run(*command: str, cwd: Path = ROOT, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, cwd=cwd, input=data, capture_output=True, check=False)
 
 
 def versions(root: Path = ROOT) -> list[str]:
@@ -38,9 +36,8 @@ def breaks(new: Path, commit: str, root: Path, scratch: Path) -> str:
     """Answer what the image ``new`` breaks of the contract at ``commit``; empty: nothing."""
     packed = _run("git", "archive", commit, "buf.yaml", "protos", cwd=root)
     old = scratch / commit
-    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
-        archive.extractall(old, filter="data")
-    (old / "build").mkdir()
+    (old / "build").mkdir(parents=True)
+    _run("tar", "-x", "-C", str(old), data=packed.stdout)
     (old / "build/googleapis").symlink_to(ROOT / "build/googleapis")
     was = scratch / f"{commit}.binpb"
     for done in (image(old, was), _run("buf", "breaking", str(new), "--against", str(was))):
