@@ -42,12 +42,12 @@ class Metadata:
         try:
             values = json.loads(data)
             return cls(
-                request_id=UUID(values["requestId"]),
+                request_id=UUID(str(values["requestId"])),
                 fingerprint=values.get("fingerprint", ""),
                 correlation_id=values["$correlationId"],
                 causation_id=values["$causationId"],
                 traceparent=values.get("traceparent", ""),
                 actor=values.get("actor", ""),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

@@ -1,9 +1,11 @@
 """The one way in which anything changes: load, fold, decide, append at the expected revision."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from google.protobuf.message import Message
 
@@ -18,9 +20,10 @@ from libs.eventstore.port import (
     Expected,
     ExpectedState,
     StoreError,
+    StreamTombstoned,
     WrongExpectedRevision,
 )
-from libs.kernel.refusals import AlreadyExists, Contended, Refusal, Stale
+from libs.kernel.refusals import AlreadyExists, Contended, Invalid, Refusal, Stale
 from libs.kernel.values import Clock
 
 S = TypeVar("S")
@@ -29,6 +32,8 @@ Decide = Callable[[S, datetime], Sequence[Message]]
 
 ATTEMPTS = 16
 """How often a command that lost a race is decided anew before it is refused as contended."""
+
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +75,15 @@ class Decider:
         """Decide at the instants that ``clock`` gives."""
         self._store, self._codec, self._clock = store, codec, clock
         self._histories = Histories(store, codec)
+        # Those who change one thing take turns: only other processes are left to race with.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self, aggregate: Aggregate[S], key: str) -> Handled[S] | None:
-        """Answer a thing as the log has it now; None when it has no history."""
-        history = await self._histories.read(aggregate, aggregate.stream(key))
+        """Answer a thing as the log has it now; None when it has no history (any more)."""
+        try:
+            history = await self._histories.read(aggregate, aggregate.stream(key))
+        except StreamTombstoned:
+            return None
         if history.revision < 0:
             return None
         return Handled(history.state, history.revision, history.position, changed=False)
@@ -91,10 +101,26 @@ class Decider:
         """Decide, and append what follows; answer the state as it then is.
 
         ``etag`` must be the present revision when given. ``new`` promises that the thing has
-        probably no history yet, which saves a read. Raises what ``decide`` raises, Stale,
-        AlreadyExists for a request id used with other content, Contended, StoreError.
+        probably no history yet, which saves a read. Raises what ``decide`` raises, Stale, Invalid
+        for a malformed request, AlreadyExists for a request id used with other content, Contended,
+        StoreError.
         """
+        if request.malformed:
+            raise Invalid.field("request_id", "must be a UUID")
         stream = aggregate.stream(key)
+        async with self._turns.setdefault(stream, asyncio.Lock()):
+            return await self._handle(aggregate, stream, decide, request, etag=etag, new=new)
+
+    async def _handle(
+        self,
+        aggregate: Aggregate[S],
+        stream: str,
+        decide: Decide[S],
+        request: Request,
+        *,
+        etag: int | None,
+        new: bool,
+    ) -> Handled[S]:
         history = self._histories.cached(aggregate, stream)
         confirmed = False
         for _ in range(ATTEMPTS):
@@ -157,19 +183,13 @@ class Decider:
         """Handle many commands on things that are probably new, with as few waits as there can be.
 
         Each item stands alone and is answered in its place, by its outcome or by why not. Items on
-        the same thing are handled one after the other.
+        the same thing are handled one after the other, in their order.
         """
         answers: list[Handled[S] | Refusal | StoreError | None] = [None] * len(attempts)
         appends: list[tuple[int, list[Message], Append]] = []
         seen: set[str] = set()
         for index, item in enumerate(attempts):
-            try:
-                events = (
-                    [] if item.key in seen else list(item.decide(aggregate.initial, self._clock()))
-                )
-            except Refusal as refusal:
-                answers[index] = refusal
-                continue
+            events = [] if item.key in seen else self._guess(aggregate, item)
             seen.add(item.key)
             if events:
                 new = self._codec.encode(events, item.request.id, item.request.metadata())
@@ -184,10 +204,20 @@ class Decider:
                 answers[index] = Handled(after.state, after.revision, after.position, changed=True)
             elif isinstance(outcome, StoreError) and not isinstance(outcome, WrongExpectedRevision):
                 answers[index] = outcome
-        return [
-            answer if answer is not None else await self._one(aggregate, attempts[index])
-            for index, answer in enumerate(answers)
-        ]
+        left = [index for index, answer in enumerate(answers) if answer is None]
+        for start in range(0, len(left), _AT_ONCE):
+            some = left[start : start + _AT_ONCE]
+            found = await asyncio.gather(*(self._one(aggregate, attempts[i]) for i in some))
+            for index, answer in zip(some, found, strict=True):
+                answers[index] = answer
+        return cast("list[Handled[S] | Refusal | StoreError]", answers)
+
+    def _guess(self, aggregate: Aggregate[S], item: Attempt[S]) -> list[Message]:
+        """Answer what follows if the thing is new; a refusal is not believed on a guess."""
+        try:
+            return list(item.decide(aggregate.initial, self._clock()))
+        except Refusal:
+            return []
 
     async def _one(
         self, aggregate: Aggregate[S], item: Attempt[S]

@@ -7,12 +7,15 @@ from uuid import UUID, uuid4, uuid5
 from google.protobuf.message import Message
 
 from libs.contract.metadata import Metadata
-from libs.kernel.refusals import Invalid
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to change something."""
+    """One request to change something.
+
+    ``malformed`` says that its id was given and is no UUID: it is not handled. Parsing names that
+    beside all else that is wrong with the request, which may need a name derived from it first.
+    """
 
     id: UUID = field(default_factory=uuid4)
     fingerprint: str = ""
@@ -20,20 +23,18 @@ class Request:
     causation_id: str = ""
     traceparent: str = ""
     actor: str = ""
+    malformed: bool = False
 
     @classmethod
     def of(cls, message: Message, *, traceparent: str = "", actor: str = "") -> "Request":
-        """Read the ``request_id`` of ``message``; without one, draw it.
-
-        Raises Invalid for an id that is not a UUID.
-        """
+        """Read the ``request_id`` of ``message``; without one, draw it."""
         given: str = message.request_id  # type: ignore[attr-defined]
         if not given:
             return cls(traceparent=traceparent, actor=actor)
         try:
             request_id = UUID(given)
         except ValueError:
-            raise Invalid.field("request_id", "must be a UUID") from None
+            return cls(malformed=True)
         return cls(request_id, fingerprint(message), traceparent=traceparent, actor=actor)
 
     def derive(self, kind: str) -> str:

@@ -1,5 +1,6 @@
 """Money: an amount in integer minor units of an ISO 4217 currency, so that sums are exact."""
 
+from decimal import Decimal
 from typing import Any
 
 from google.type.money_pb2 import Money as MoneyMessage
@@ -86,3 +87,8 @@ def to_minor(message: MoneyMessage) -> int:
     """Answer an amount that was validated before as minor units, exactly."""
     exponent = EXPONENTS[message.currency_code]
     return int(message.units * 10**exponent + message.nanos // (_NANOS // 10**exponent))
+
+
+def to_text(minor: int, currency_code: str) -> str:
+    """Answer ``minor`` units as people read them: `12.50 USD`."""
+    return f"{Decimal(minor).scaleb(-EXPONENTS[currency_code]):f} {currency_code}"

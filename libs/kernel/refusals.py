@@ -55,6 +55,15 @@ class Violation:
     description: str
 
 
+class FieldError(ValueError):
+    """A model refuses one of its fields because of the others: raise it where all are known."""
+
+    def __init__(self, field: str, description: str) -> None:
+        """Name the field, relative to the model, and why."""
+        super().__init__(description)
+        self.field = field
+
+
 class Invalid(Refusal):
     """The request is not well-formed; every field that is wrong is named."""
 

@@ -48,6 +48,13 @@ def known(enum: EnumTypeWrapper) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _said(value: str) -> str:
+    if not value.strip():
+        msg = "must say something"
+        raise ValueError(msg)
+    return value
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(values)))
 
@@ -66,6 +73,9 @@ Language = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)
 ]
 """A language tag (BCP 47)."""
+
+Words = Annotated[str, AfterValidator(_said)]
+"""Words that say something: not blank."""
 
 Source = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 """A system that things come from, or a thing's id in it."""

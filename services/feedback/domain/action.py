@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 from pydantic import Field, model_validator
 
-from libs.kernel.refusals import AlreadyExists, NotFound, Refusal
+from libs.kernel.refusals import AlreadyExists, FieldError, NotFound, Refusal
 from libs.kernel.values import (
     ActionName,
     Command,
@@ -23,6 +23,7 @@ from libs.kernel.values import (
     FunctionName,
     Instant,
     NeedNames,
+    Words,
     known,
     timestamp,
 )
@@ -35,7 +36,7 @@ class CommitAction(Command):
 
     action: ActionName
     kind: Annotated[int, known(events.ActionKind)]
-    title: Annotated[str, Field(min_length=1, max_length=500)]
+    title: Annotated[Words, Field(max_length=500)]
     owner: FunctionName
     feedback: Annotated[FeedbackNames, Field(max_length=_MAX_LINKS)] = ()
     needs: Annotated[NeedNames, Field(max_length=_MAX_LINKS)] = ()
@@ -45,7 +46,7 @@ class CommitAction(Command):
     def _answers_something(self) -> Self:
         if not self.feedback and not self.needs:
             msg = "feedback or needs is needed: an action answers somebody"
-            raise ValueError(msg)
+            raise FieldError("feedback", msg)
         return self
 
 
@@ -53,14 +54,14 @@ class CompleteAction(Command):
     """What was promised is done."""
 
     name: ActionName
-    outcome: Annotated[str, Field(min_length=1, max_length=2000)]
+    outcome: Annotated[Words, Field(max_length=2000)]
 
 
 class DeclineAction(Command):
     """What was promised will not be done, for a reason that customers can be told."""
 
     name: ActionName
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    reason: Annotated[Words, Field(max_length=2000)]
 
 
 class CloseLoop(Command):
@@ -68,7 +69,7 @@ class CloseLoop(Command):
 
     name: ActionName
     channel: Annotated[int, known(events.Channel)]
-    message: Annotated[str, Field(min_length=1, max_length=2000)]
+    message: Annotated[Words, Field(max_length=2000)]
     feedback: Annotated[FeedbackNames, Field(max_length=_MAX_LINKS)] = ()
     told_time: Instant | None = None
 

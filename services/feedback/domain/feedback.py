@@ -9,7 +9,7 @@ from equiloop.feedback.v1 import events_pb2 as events
 from google.protobuf.message import Message
 from pydantic import Field, model_validator
 
-from libs.kernel.refusals import AlreadyExists, NotFound
+from libs.kernel.refusals import AlreadyExists, FieldError, NotFound
 from libs.kernel.values import (
     Command,
     CustomerName,
@@ -41,7 +41,7 @@ class Score(Command):
         if not low <= self.value <= high:
             name = events.ScoreScale.Name(events.ScoreScale.ValueType(self.scale))
             msg = f"{name} goes from {low} to {high}, not to {self.value}"
-            raise ValueError(msg)
+            raise FieldError("value", msg)
         return self
 
     def message(self) -> events.Score:
@@ -73,10 +73,11 @@ class RecordFeedback(Command):
     def _complete(self) -> Self:
         if not self.text.strip() and self.score is None:
             msg = "text or score is needed"
-            raise ValueError(msg)
+            raise FieldError("text", msg)
         if (self.source is None) != (self.source_id is None):
+            missing = "source" if self.source is None else "source_id"
             msg = "source and source_id go together"
-            raise ValueError(msg)
+            raise FieldError(missing, msg)
         return self
 
 
