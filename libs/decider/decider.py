@@ -205,8 +205,8 @@ class Decider:
             elif isinstance(outcome, StoreError) and not isinstance(outcome, WrongExpectedRevision):
                 answers[index] = outcome
         left = [index for index, answer in enumerate(answers) if answer is None]
-        for start in range(0, len(left), _AT_ONCE):
-            some = left[start : start + _AT_ONCE]
+        while left:
+            some, left = left[:_AT_ONCE], left[_AT_ONCE:]
             found = await asyncio.gather(*(self._one(aggregate, attempts[i]) for i in some))
             for index, answer in zip(some, found, strict=True):
                 answers[index] = answer
