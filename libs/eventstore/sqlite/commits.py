@@ -109,7 +109,7 @@ class Commits:
 
     def _fill_slice(self, group: Group) -> None:
         until = time.monotonic() + SLICE
-        while self._waiting and time.monotonic() < until:
+        while self._waiting:
             work, future = self._waiting.popleft()
             if future.cancelled():
                 continue
@@ -122,6 +122,8 @@ class Commits:
                 raise
             except Exception as mistake:
                 group.append((future, None, mistake))
+            if time.monotonic() >= until:
+                return
 
     def _drop_waiting(self) -> list[Future]:
         dropped = [future for _, future in self._waiting]

@@ -119,8 +119,6 @@ def open_writer(path: Path, patience: Patience) -> apsw.Connection:
         raise StoreUnavailable(msg)
     try:
         connection = _connect(path, patience, apsw.SQLITE_OPEN_CREATE)
-        if connection.readonly("main"):
-            raise apsw.ReadOnlyError  # SQLite falls back to reading, silently
         fresh = _is_fresh(connection, path)
         _make_durable(connection, path, patience)
         if fresh:
@@ -150,6 +148,8 @@ def explained(error: Exception, path: Path) -> StoreError:
 
 def _connect(path: Path, patience: Patience, flags: int = 0) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | flags)
+    if connection.readonly("main"):
+        raise apsw.ReadOnlyError  # SQLite falls back to it, silently
     connection.set_busy_handler(patience)
     # Plans must not depend on bound values, or some are made anew for each (fourfold the time).
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

@@ -145,6 +145,7 @@ async def check_time_is_recorded_and_never_decreases(store: EventStore) -> None:
     for number in range(5):
         await store.append(f"{prefix}{number}", some(1), Expected.NO_STREAM)
     times = [event.recorded_at for event in await log_of(store, prefix)]
+    assert len(times) == 5
     assert times == sorted(times)
     assert all(time.utcoffset() == timedelta(0) for time in times)
     assert abs(datetime.now(UTC) - times[0]) < timedelta(hours=1)
