@@ -36,7 +36,7 @@ lint: setup ## Check format, types, import rules, the contract and the gateway
 	@echo "ruff" && ruff check . && ruff format --check -q .
 	@echo "mypy --strict" && mypy
 	@echo "import-linter" && lint-imports --no-logo 2>/dev/null | tail -n 4
-	@echo "buf" && buf format --diff --exit-code protos && buf lint && $(BIN)/python -m deploy.contract
+	@echo "buf" && buf format --diff --exit-code protos && buf lint && $(BIN)/python protos/breaking.py
 	@echo "envoy" && $(BIN)/python -m gateway.validate
 
 verify: setup $(DATA) ## Run the long checks: crashes, fuzzing, state machines
