@@ -6,6 +6,7 @@ commits; each is answered as it ends, under its correlation id.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from kurrentdbclient.protos.v1.streams_pb2 import (
     AppendReq,
@@ -17,6 +18,7 @@ from kurrentdbclient.protos.v1.streams_pb2 import (
 from libs.eventstore.port import Appended, EventStore, Expected, StoreError, WrongExpectedRevision
 from services.eventstore import metastreams, wire
 from services.eventstore.drafts import Draft, Drafts, draft
+from services.eventstore.drain import Drain, Draining
 from services.eventstore.errors import Context, append_error, told
 
 IN_FLIGHT = 256
@@ -26,8 +28,8 @@ IN_FLIGHT = 256
 class Appending:
     """The protocol's BatchAppend and Append, answered from a store."""
 
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
+    def __init__(self, store: EventStore, drain: Drain) -> None:
+        self._store, self._drain = store, drain
 
     async def batch_append(self, requests: AsyncIterator[BatchAppendReq], context: Context) -> None:
         """Append what comes, answer what is done."""
@@ -46,10 +48,12 @@ class Appending:
                 await context.write(answer.SerializeToString())
 
         async with told(context), asyncio.TaskGroup() as running:
-            async for request in requests:
-                if (whole := drafts.take(request)) is not None:
-                    await slots.acquire()
-                    running.create_task(finish(request, whole))
+            with suppress(StopAsyncIteration, Draining):
+                while True:
+                    request = await self._drain.news(requests)
+                    if (whole := drafts.take(request)) is not None:
+                        await slots.acquire()
+                        running.create_task(finish(request, whole))
 
     async def append(self, requests: AsyncIterator[AppendReq], context: Context) -> bytes:
         """Append the one append that a call brings: its options first, then its events."""

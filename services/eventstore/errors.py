@@ -17,6 +17,7 @@ from kurrentdbclient.protos.v1 import shared_pb2, status_pb2
 from libs.eventstore.port import (
     MAX_EVENT_BYTES,
     Expected,
+    StoreCorrupt,
     StoreUnavailable,
     StreamTombstoned,
     TooLarge,
@@ -79,6 +80,9 @@ def _status(error: Exception, stream: str) -> tuple[grpc.StatusCode, str, Traile
             code = grpc.StatusCode.INVALID_ARGUMENT
         case StoreUnavailable() | Draining():
             code = grpc.StatusCode.UNAVAILABLE
+        case StoreCorrupt():
+            log.error("stream %r: %s", stream, error)
+            code = grpc.StatusCode.DATA_LOSS
         case TimeoutError():
             code = grpc.StatusCode.DEADLINE_EXCEEDED
         case _:

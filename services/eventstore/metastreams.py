@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from libs.eventstore.kurrent.metadata import from_json, to_json
 from libs.eventstore.port import (
     Appended,
     EventStore,
@@ -24,7 +25,6 @@ from services.eventstore.wire import BadRequest
 
 PREFIX = "$$"
 TYPE = "$metadata"
-_NUMBERS = {"max_count": "$maxCount", "max_age": "$maxAge", "truncate_before": "$tb"}
 
 
 def is_metastream(name: str) -> bool:
@@ -55,11 +55,11 @@ async def append(
 ) -> Appended:
     """Set the metadata that the last of `events` carries, as JSON.
 
-    Raises WrongExpectedRevision, and BadRequest for what is no metadata.
+    Raises WrongExpectedRevision, and ValueError for what is no metadata.
     """
     if not events:
         raise BadRequest(f"an append to {name!r} needs an event")
-    metadata = from_json(events[-1].data)
+    metadata = from_json(json.loads(events[-1].data))
     try:
         actual: int | None = (await read(store, name)).revision
     except StreamNotFound:
@@ -68,27 +68,6 @@ async def append(
         raise WrongExpectedRevision(name, expected, actual)
     await store.set_stream_metadata(name.removeprefix(PREFIX), metadata)
     return Appended(revision=0, position=0)
-
-
-def to_json(metadata: StreamMetadata) -> dict[str, object]:
-    """Answer metadata under KurrentDB's keys, only those that are set."""
-    numbers = {key: getattr(metadata, name) for name, key in _NUMBERS.items()}
-    return metadata.custom | {key: n for key, n in numbers.items() if n is not None}
-
-
-def from_json(data: bytes) -> StreamMetadata:
-    """Answer the metadata in a `$metadata` event's data. Raises BadRequest where there is none."""
-    try:
-        found = json.loads(data)
-    except ValueError as error:
-        raise BadRequest(f"stream metadata is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise BadRequest("stream metadata is not a JSON object")
-    numbers = {name: found.pop(key, None) for name, key in _NUMBERS.items()}
-    for name, number in numbers.items():
-        if number is not None and (type(number) is not int or number < 0):
-            raise BadRequest(f"stream metadata: {_NUMBERS[name]} is no whole number")
-    return StreamMetadata(**numbers, custom=found)
 
 
 def _holds(expected: ExpectedState, actual: int | None) -> bool:

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 Options = ReadReq.Options
 
+SMALLEST = 32
+"""Events in a batch at least: what a filter leaves may be few of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -40,8 +43,8 @@ class Span:
 
     @property
     def batch(self) -> int:
-        """Events in a batch: no more than are wanted."""
-        return min(self.limit, BATCH)
+        """Events in a batch: about as many as are wanted, and some to look for these in."""
+        return max(SMALLEST, min(self.limit, BATCH))
 
 
 class Answers:
@@ -164,6 +167,8 @@ class Reading:
         async with closing(batches):
             while True:
                 batch = await self._drain.news(batches)
+                if live and not batch.caught_up:
+                    await answers.write(wire.fell_behind(position))
                 if events := wanted.sift(batch.events):
                     await answers.events(events)
                     position = events[-1].position

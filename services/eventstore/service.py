@@ -32,7 +32,7 @@ GOSSIP = "event_store.client.gossip.Gossip"
 
 def streams(store: EventStore, drain: Drain) -> grpc.GenericRpcHandler:
     """Answer the Streams service in front of `store`."""
-    reading, appending, ending = Reading(store, drain), Appending(store), Ending(store)
+    reading, appending, ending = Reading(store, drain), Appending(store, drain), Ending(store)
     return grpc.method_handlers_generic_handler(
         STREAMS,
         {

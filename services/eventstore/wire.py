@@ -138,6 +138,15 @@ def caught_up(position: int) -> bytes:
     return answer.SerializeToString()
 
 
+def fell_behind(position: int) -> bytes:
+    """Answer the ReadResp which says that more has come than the subscription keeps up with."""
+    answer = ReadResp()
+    mark = answer.fell_behind
+    mark.position.commit_position = mark.position.prepare_position = position
+    mark.timestamp.GetCurrentTime()
+    return answer.SerializeToString()
+
+
 def confirmation(subscription: str) -> bytes:
     """Answer the ReadResp with which a subscription begins."""
     answer = ReadResp()

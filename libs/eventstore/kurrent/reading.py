@@ -1,0 +1,136 @@
+"""The client's events, which come one at a time, made into batches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from kurrentdbclient import AsyncReadResponse, CaughtUp, Checkpoint, FellBehind
+from kurrentdbclient import RecordedEvent as Received
+from kurrentdbclient.common import AbstractAsyncCatchupSubscription
+from kurrentdbclient.exceptions import KurrentDBClientError
+
+from libs.eventstore.port import Batch, RecordedEvent, StoreUnavailable
+
+LINGER = 0.02
+"""Seconds for which a batch may fill while a subscription catches up; live, it goes at once."""
+
+TIMEOUT = 30.0
+"""Seconds in which the next batch of a read must have come."""
+
+Select = Callable[[RecordedEvent], bool]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def recorded(event: Received) -> RecordedEvent:
+    """Answer the client's event as the port's."""
+    return RecordedEvent(
+        event.id,
+        event.type,
+        event.data,
+        event.metadata,
+        event.stream_name,
+        event.stream_position,
+        event.commit_position,
+        event.recorded_at or _EPOCH,
+    )
+
+
+async def slices(
+    response: AsyncReadResponse, size: int, select: Select = lambda _: True
+) -> AsyncIterator[list[RecordedEvent]]:
+    """Yield what a read brings in lists of `size`, the last one shorter. Raises TimeoutError."""
+    more = True
+    try:
+        while more:
+            more, events = False, []
+            async with asyncio.timeout(TIMEOUT):
+                async for received in response:
+                    event = recorded(received)
+                    if select(event):
+                        events.append(event)
+                    if len(events) == size:
+                        more = True
+                        break
+            yield events
+    finally:
+        with suppress(KurrentDBClientError):
+            await response.stop()
+
+
+class Inflow:
+    """Takes what a subscription brings as it comes, for a consumer that takes it in batches.
+
+    While the consumer is at work the next batch fills: batches grow with the time that they take.
+    They are bounded, and a full one holds the server up.
+    """
+
+    def __init__(
+        self, source: AbstractAsyncCatchupSubscription, size: int, after: int, select: Select
+    ) -> None:
+        self._source, self._size, self._select = source, size, select
+        self._position, self._live = after, False
+        self._lost: Exception | None = None
+        self._some, self._due, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._events: list[RecordedEvent] = []
+        self._news = False  # whether there is anything to say
+
+    async def __aenter__(self) -> "Inflow":
+        self._filling = asyncio.create_task(self._fill())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._filling.cancel()
+        await asyncio.gather(self._filling, return_exceptions=True)
+        with suppress(KurrentDBClientError):
+            await self._source.stop()
+
+    async def _fill(self) -> None:
+        """Take in until the subscription ends, as it never should."""
+        try:
+            async for received in self._source:
+                self._note(received)
+                if len(self._events) >= self._size:
+                    self._due.set()
+                    self._room.clear()
+                    await self._room.wait()
+            self._lost = StoreUnavailable("the server ended the subscription")
+        except Exception as error:
+            self._lost = error
+        self._some.set()
+        self._due.set()
+
+    async def take(self) -> Batch:
+        """Answer what has come; wait until something has. Raises what ended the subscription."""
+        await self._some.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._due.wait()
+        if self._lost is not None and not self._news:
+            raise self._lost
+        # Live means that nothing was known to follow what has come, unless more did not fit.
+        caught_up = self._live and len(self._events) < self._size
+        batch = Batch(self._events, self._position, caught_up)
+        self._events, self._news = [], False
+        self._room.set()
+        if self._lost is None:
+            self._some.clear()
+            self._due.clear()
+        return batch
+
+    def _note(self, received: Received) -> None:
+        if isinstance(received, CaughtUp | FellBehind):
+            self._live = isinstance(received, CaughtUp)
+            # Older servers do not say where that is.
+            self._position = max(self._position, received.commit_position)
+        else:
+            self._position = received.commit_position
+            if not isinstance(received, Checkpoint):
+                event = recorded(received)
+                if self._select(event):
+                    self._events.append(event)
+        self._news = True
+        self._some.set()
+        if self._live:
+            self._due.set()

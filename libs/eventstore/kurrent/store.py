@@ -1,0 +1,257 @@
+"""KurrentDB behind the port."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from kurrentdbclient import StreamState
+
+from libs.eventstore.bounds import check_append, check_stream
+from libs.eventstore.kurrent.appends import Appends
+from libs.eventstore.kurrent.connection import Connection, shown
+from libs.eventstore.kurrent.filters import SYSTEM, selected_by_server, selects, wanted
+from libs.eventstore.kurrent.metadata import from_json, to_json
+from libs.eventstore.kurrent.reading import Inflow, slices
+from libs.eventstore.port import (
+    BATCH,
+    Append,
+    Appended,
+    Batch,
+    Expected,
+    ExpectedState,
+    Filter,
+    NewEvent,
+    RecordedEvent,
+    StoreError,
+    StoreUnavailable,
+    StreamMetadata,
+    StreamNotFound,
+    TooLarge,
+    WrongExpectedRevision,
+)
+
+OPENING = 5.0
+"""Seconds in which a server must answer when the store is opened."""
+
+TIMEOUT = 5.0
+"""Seconds for a call; the client tries a failed one again once, so it is half of the wait."""
+
+WINDOW = 32
+"""Events that the server looks at before it tells how far it is, when none of them matches."""
+
+_STATES = {
+    Expected.ANY: StreamState.ANY,
+    Expected.NO_STREAM: StreamState.NO_STREAM,
+    Expected.EXISTS: StreamState.EXISTS,
+}
+
+
+async def open_kurrent(url: str) -> "KurrentStore":
+    """Open the KurrentDB at a connection string such as `kurrentdb://host:2113?tls=false`.
+
+    The store belongs to the running event loop. Raises ValueError for what is no connection
+    string, StoreUnavailable when no server answers within a few seconds.
+    """
+    store = KurrentStore(Connection(url))
+    try:
+        async with asyncio.timeout(OPENING):
+            await store.head()
+    except (TimeoutError, StoreError) as error:
+        await store.close()
+        reason = str(error) or f"no answer within {OPENING:g} s"
+        raise StoreUnavailable(f"no event store at {shown(url)}: {reason}") from error
+    return store
+
+
+class KurrentStore:
+    """An EventStore kept by KurrentDB, or by whatever speaks its protocol."""
+
+    def __init__(self, connection: Connection) -> None:
+        """See ``open_kurrent``."""
+        self._connection = connection
+        self._appends = Appends(connection)
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        """Append to one stream; see the port.
+
+        KurrentDB does not tell an append that repeats an earlier one. It is recognised by its
+        position: as one that this process knew before, from an append, a read or a subscription.
+        """
+        check_append(stream, events, expected)
+        outcome = await self._appends.submit(Append(stream, events, expected))
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    async def append_batch(self, appends: Sequence[Append]) -> list[Appended | StoreError]:
+        """Append to many streams; see the port."""
+        refused = [_refused(part) for part in appends]
+        answers = [
+            error or self._appends.submit(part)
+            for part, error in zip(appends, refused, strict=True)
+        ]
+        return [each if isinstance(each, StoreError) else await each for each in answers]
+
+    async def read_stream(
+        self,
+        stream: str,
+        *,
+        start: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        batch: int = BATCH,
+    ) -> AsyncIterator[Batch]:
+        """Read one stream; see the port."""
+        async with self._connection.calling(stream) as client:
+            response = await client.read_stream(
+                stream,
+                stream_position=start,
+                backwards=backwards,
+                limit=sys.maxsize if limit is None else limit,
+            )
+            async for events in slices(response, batch):
+                if events:
+                    self._know(max(events[0].position, events[-1].position))
+                    yield Batch(events, events[-1].position)
+
+    async def read_all(
+        self,
+        *,
+        start: int | None = None,
+        backwards: bool = False,
+        limit: int | None = None,
+        filter: Filter = Filter(),  # noqa: A002, B008 (it is frozen)
+        batch: int = BATCH,
+    ) -> AsyncIterator[Batch]:
+        """Read the log; see the port."""
+        left = sys.maxsize if limit is None else limit
+        end = 0 if backwards else await self.head()
+        if backwards and start is not None:
+            # KurrentDB leaves out the position that a read backwards starts from.
+            first = (await self._at(start, filter))[:left]
+            if first:
+                yield Batch(first, start)
+            left -= len(first)
+        if not left:
+            return
+        async with self._connection.calling() as client:
+            response = await client.read_all(
+                commit_position=start,
+                backwards=backwards,
+                limit=left if selected_by_server(filter) else sys.maxsize,
+                **wanted(filter),
+            )
+            async for found in slices(response, batch, selects(filter)):
+                events = found[:left]
+                left -= len(events)
+                position = events[-1].position if events else 0
+                self._know(position)
+                ended = left > 0 and len(found) < batch
+                if ended:
+                    position = 0 if backwards else max(position, end)
+                yield Batch(events, position, caught_up=ended)
+                if not left:
+                    return
+
+    async def subscribe(
+        self,
+        *,
+        after: int | None = None,
+        filter: Filter = Filter(),  # noqa: A002, B008 (it is frozen)
+        batch: int = BATCH,
+    ) -> AsyncIterator[Batch]:
+        """Follow the log; see the port."""
+        async with self._connection.calling() as client:
+            async with asyncio.timeout(2 * TIMEOUT):
+                source = await client.subscribe_to_all(
+                    commit_position=after or None,
+                    include_checkpoints=True,
+                    include_caught_up=True,
+                    include_fell_behind=True,
+                    window_size=WINDOW,
+                    checkpoint_interval_multiplier=1,
+                    **wanted(filter),
+                )
+            async with Inflow(source, batch, after or 0, selects(filter)) as inflow:
+                while True:
+                    news = await inflow.take()
+                    self._know(news.position)
+                    yield news
+
+    async def head(self) -> int:
+        """Position of the last event that is not KurrentDB's own (0: none)."""
+        async with self._connection.calling() as client:
+            position = await client.get_commit_position(
+                filter_exclude=(SYSTEM,), filter_by_stream_name=True, timeout=TIMEOUT
+            )
+        self._know(position)
+        return position
+
+    async def delete(self, stream: str, expected: ExpectedState) -> None:
+        """Hide a stream's events; see the port."""
+        check_stream(stream)
+        try:
+            async with self._connection.calling(stream, expected) as client:
+                await client.delete_stream(
+                    stream, current_version=_state(expected), timeout=TIMEOUT
+                )
+        except StreamNotFound:
+            if expected in (Expected.ANY, Expected.NO_STREAM):
+                raise
+            raise WrongExpectedRevision(stream, expected, None) from None
+
+    async def tombstone(self, stream: str, expected: ExpectedState) -> None:
+        """End a stream for ever; see the port."""
+        check_stream(stream)
+        try:
+            async with self._connection.calling(stream, expected) as client:
+                await client.tombstone_stream(
+                    stream, current_version=_state(expected), timeout=TIMEOUT
+                )
+        except StreamNotFound:
+            raise WrongExpectedRevision(stream, expected, None) from None
+
+    async def get_stream_metadata(self, stream: str) -> StreamMetadata:
+        """Answer what governs a stream; see the port."""
+        async with self._connection.calling(stream) as client:
+            found, _ = await client.get_stream_metadata(stream, timeout=TIMEOUT)
+        return from_json(found)
+
+    async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
+        """Replace what governs a stream; see the port."""
+        check_stream(stream)
+        async with self._connection.calling(stream) as client:
+            await client.set_stream_metadata(
+                stream, metadata=to_json(metadata), current_version=StreamState.ANY, timeout=TIMEOUT
+            )
+
+    async def close(self) -> None:
+        """Finish the appends that were begun, end the subscriptions, close the connection."""
+        await self._appends.close()
+        await self._connection.close()
+
+    async def _at(self, position: int, filter: Filter) -> list[RecordedEvent]:  # noqa: A002
+        async with self._connection.calling() as client:
+            response = await client.read_all(
+                commit_position=position, limit=1, filter_exclude=(), timeout=TIMEOUT
+            )
+            found = [event async for events in slices(response, 1) for event in events]
+        select = selects(filter)
+        return [event for event in found if event.position == position and select(event)]
+
+    def _know(self, position: int) -> None:
+        self._appends.known = max(self._appends.known, position)
+
+
+def _refused(part: Append) -> TooLarge | None:
+    try:
+        check_append(part.stream, part.events, part.expected)
+    except TooLarge as error:
+        return error
+    return None
+
+
+def _state(expected: ExpectedState) -> int | StreamState:
+    return expected if isinstance(expected, int) else _STATES[expected]
