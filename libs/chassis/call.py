@@ -32,12 +32,17 @@ class Call:
         """Read the metadata of a call."""
         metadata: dict[str, str] = dict(context.invocation_metadata() or ())
         return cls(
-            request_id=metadata.get(REQUEST_ID) or str(uuid4()),
+            request_id=metadata.get(REQUEST_ID, ""),
             # Who calls is what the gateway will have proved; until it does, what the caller says.
             actor=metadata.get(ACTOR, ""),
             traceparent=metadata.get(TRACEPARENT, ""),
             min_position=metadata.get(MIN_POSITION, ""),
         )
+
+    def id(self) -> str:
+        """Answer the id by which client and log know the call; drawn if it brought none."""
+        self.request_id = self.request_id or str(uuid4())
+        return self.request_id
 
     def minimum(self) -> int:
         """Answer the position that views must have reached. Raises Invalid for what is none."""

@@ -46,14 +46,14 @@ def _peer(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str, str]:
     return grpc.StatusCode.INTERNAL, "PEER_FAILED", "a service that this call needs failed"
 
 
-def _classify(error: BaseException) -> tuple[grpc.StatusCode, str, str]:
+def _classify(error: BaseException, request_id: str) -> tuple[grpc.StatusCode, str, str]:
     if isinstance(error, grpc.aio.AioRpcError):
         return _peer(error)
     for kind, code, reason in _CODES:
         if isinstance(error, kind):
             text = error.message if isinstance(error, Refusal) else str(error)
             return code, error.reason if isinstance(error, Refusal) else reason, text
-    log.error("internal error", exc_info=error)
+    log.error("internal error in request %s", request_id, exc_info=error)
     return (
         grpc.StatusCode.INTERNAL,
         "INTERNAL",
@@ -63,7 +63,7 @@ def _classify(error: BaseException) -> tuple[grpc.StatusCode, str, str]:
 
 def status(error: BaseException, request_id: str = "") -> Status:
     """Answer the status that tells a client of ``error``: precise and complete."""
-    code, reason, text = _classify(error)
+    code, reason, text = _classify(error, request_id)
     metadata = error.metadata if isinstance(error, Refusal) else {}
     more = [_pack(details.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))]
     if isinstance(error, Invalid):

@@ -61,7 +61,7 @@ class Wrapper:
                             await self._wait(call.minimum())
                         reply: Message = await behaviour(request, context)
                 except Exception as error:
-                    answer = status(error, call.request_id)
+                    answer = status(error, call.id())
                     observed.status = answer.code
                 else:
                     if call.position:
@@ -87,11 +87,11 @@ class Wrapper:
                 except TimeoutError as error:
                     if context.time_remaining() is None:
                         return  # the stream has lived its life; the client asks again
-                    answer = status(error, call.request_id)
+                    answer = status(error, call.id())
                 except Draining:
                     return
                 except Exception as error:
-                    answer = status(error, call.request_id)
+                    answer = status(error, call.id())
                 observed.status = answer.code
             await context.abort_with_status(rpc_status.to_status(answer))
 

@@ -115,11 +115,16 @@ def id_of(name: str) -> str:
     return name.partition("/")[2]
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def timestamp(instant: datetime) -> Timestamp:
-    """Answer an instant as the contract writes it."""
-    message = Timestamp()
-    message.FromDatetime(instant)
-    return message
+    """Answer an instant as the contract writes it; one without a zone is in UTC.
+
+    Timestamp.FromDatetime does the same, several times slower: every event carries one or two.
+    """
+    since = _utc(instant) - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def instant(message: Timestamp) -> datetime:
