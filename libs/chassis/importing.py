@@ -24,6 +24,8 @@ MAX_ERRORS = 1000
 T = TypeVar("T")
 S = TypeVar("S")
 Outcome = Handled[Any] | Refusal | StoreError
+Handle = Callable[[Sequence[Message]], Awaitable[Sequence[Outcome]]]
+"""Handles the items of one message and answers each in its place."""
 
 
 class Bulk(Generic[S]):
@@ -73,7 +75,7 @@ class Tally:
     seen: int = 0
     errors: list[tuple[int, Status]] = field(default_factory=list)
 
-    async def take(self, name: str, items: Sequence[Message], handle: Bulk[Any]) -> None:
+    async def take(self, name: str, items: Sequence[Message], handle: Handle) -> None:
         """Handle the items of one message; ``name`` is their field.
 
         Raises Invalid for none or too many, and the store's own error when it is away: what was
@@ -108,7 +110,7 @@ class Tally:
 
 
 async def take_stream(
-    tally: Tally, name: str, requests: AsyncIterator[Message], handle: Bulk[Any]
+    tally: Tally, name: str, requests: AsyncIterator[Message], handle: Handle
 ) -> None:
     """Handle a stream of bulk messages, one after the other."""
     async for request in requests:

@@ -1,0 +1,1 @@
+"""What customers and their transactions may become: commands, state, decide, evolve. Pure."""

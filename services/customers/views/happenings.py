@@ -1,0 +1,130 @@
+"""What a customer lives through, in a few words: when it happened, what to, what it was.
+
+Summaries never say who somebody is or what a person said: those words stay in the log.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from equiloop.customers.v1 import events_pb2 as customers
+from equiloop.feedback.v1 import events_pb2 as feedback
+from equiloop.offers.v1 import events_pb2 as offers
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from libs.kernel.money import to_minor, to_text
+
+
+class Happening(NamedTuple):
+    """One thing that happened: when, the resource that it happened to, and a summary."""
+
+    time: Timestamp
+    resource: str
+    summary: str
+
+
+def _plain(name: str, prefix: str) -> str:
+    """Answer the name of an enum's value in plain words: CHANNEL_WEB → `web`."""
+    return name.removeprefix(prefix).lower().replace("_", " ")
+
+
+def _channel(event: feedback.FeedbackReceived | feedback.LoopClosed) -> str:
+    return _plain(feedback.Channel.Name(event.channel), "CHANNEL_")
+
+
+def _amount(event: customers.TransactionRecorded | customers.TransactionRefunded) -> str:
+    return to_text(to_minor(event.amount), event.amount.currency_code)
+
+
+def _registered(event: customers.CustomerRegistered) -> Happening:
+    source = f" from {event.source}" if event.source else ""
+    return Happening(event.event_time, event.customer, f"registered{source}")
+
+
+def _updated(event: customers.CustomerUpdated) -> Happening:
+    return Happening(event.event_time, event.customer, "details corrected")
+
+
+def _labelled(event: customers.CustomerLabelled) -> Happening:
+    cohort, segments = event.cohort or "none", ", ".join(event.segments) or "none"
+    return Happening(event.event_time, event.customer, f"cohort: {cohort}; segments: {segments}")
+
+
+def _assigned(event: customers.CustomerManagerAssigned) -> Happening:
+    summary = f"{event.customer_manager} answers for the relationship"
+    return Happening(event.event_time, event.customer, summary)
+
+
+def _bought(event: customers.TransactionRecorded) -> Happening:
+    return Happening(event.purchase_time, event.transaction, f"bought for {_amount(event)}")
+
+
+def _refunded(event: customers.TransactionRefunded) -> Happening:
+    return Happening(event.refund_time, event.transaction, f"got {_amount(event)} back")
+
+
+def _said(event: feedback.FeedbackReceived) -> Happening:
+    return Happening(event.receive_time, event.feedback, f"feedback by {_channel(event)}")
+
+
+def _coded(event: feedback.FeedbackCoded) -> Happening:
+    about = ", ".join(event.themes) or "no theme"
+    summary = f"feedback coded: {about}; sentiment {event.sentiment:+.2f}"
+    return Happening(event.event_time, event.feedback, summary)
+
+
+def _committed(event: feedback.ActionCommitted) -> Happening:
+    kind = _plain(feedback.ActionKind.Name(event.kind), "ACTION_KIND_")
+    return Happening(event.event_time, event.action, f"{event.owner} committed to a {kind}")
+
+
+def _completed(event: feedback.ActionCompleted) -> Happening:
+    return Happening(event.event_time, event.action, "action completed")
+
+
+def _declined(event: feedback.ActionDeclined) -> Happening:
+    return Happening(event.event_time, event.action, "action declined")
+
+
+def _told(event: feedback.LoopClosed) -> Happening:
+    summary = f"told by {_channel(event)} what became of it"
+    return Happening(event.told_time, event.action, summary)
+
+
+def _presented(event: offers.OfferPresented) -> Happening:
+    origin = _plain(offers.Origin.Name(event.origin), "ORIGIN_")
+    return Happening(event.present_time, event.presentation, f"shown {event.offer} ({origin})")
+
+
+def _accepted(event: offers.OfferAccepted) -> Happening:
+    return Happening(event.respond_time, event.presentation, f"accepted {event.offer}")
+
+
+def _refused(event: offers.OfferRefused) -> Happening:
+    return Happening(event.respond_time, event.presentation, f"refused {event.offer}")
+
+
+Tell = Callable[[Any], Happening]
+
+OF_CUSTOMER: Mapping[type[Message], Tell] = {
+    customers.CustomerRegistered: _registered,
+    customers.CustomerUpdated: _updated,
+    customers.CustomerLabelled: _labelled,
+    customers.CustomerManagerAssigned: _assigned,
+    customers.TransactionRecorded: _bought,
+    customers.TransactionRefunded: _refunded,
+    feedback.FeedbackReceived: _said,
+    feedback.FeedbackCoded: _coded,
+    offers.OfferPresented: _presented,
+    offers.OfferAccepted: _accepted,
+    offers.OfferRefused: _refused,
+}
+"""What happened to the one customer whom the event names; to nobody if it names none."""
+
+OF_FEEDBACK: Mapping[type[Message], Tell] = {
+    feedback.ActionCommitted: _committed,
+    feedback.ActionCompleted: _completed,
+    feedback.ActionDeclined: _declined,
+    feedback.LoopClosed: _told,
+}
+"""What happened to all customers whose feedback the event names."""
