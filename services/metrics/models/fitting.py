@@ -1,5 +1,6 @@
 """Maximum likelihood for positive parameters: one way to fit for every model here."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,7 +13,7 @@ from services.metrics.models.arrays import FloatArray
 MINIMUM_CUSTOMERS = 10
 """Fewer observations than this say nothing about how customers differ."""
 
-REACH = np.log(1e6)
+REACH = math.log(1e4)
 """A parameter may move this far (in its logarithm) from where the search starts."""
 
 FLAT = 1e-6
@@ -45,7 +46,7 @@ class FitFailed(Exception):
 
 def maximise(
     model: str, n: int, names: Sequence[str], start: Sequence[float], log_likelihood: LogLikelihood
-) -> tuple[list[float], float]:
+) -> tuple[FloatArray, float]:
     """Find the parameters of highest likelihood.
 
     The search runs in the logarithms of the parameters, which keeps them positive and makes the
@@ -83,11 +84,11 @@ def maximise(
     theta = np.asarray(found.x, dtype=np.float64)
     for name, moved in zip(names, np.abs(theta - origin), strict=True):
         if moved > 0.99 * REACH:
-            raise FitFailed(model, n, f"no maximum: {name} runs away without bound")
+            raise FitFailed(model, n, f"no maximum: {name} runs away (too few customers, or alike)")
     value, slope = loss(theta)
     if not (np.isfinite(value) and np.abs(slope).max() <= FLAT):
         raise FitFailed(model, n, f"the search did not settle: {found.message}")
-    return [float(parameter) for parameter in np.exp(theta)], -value * n
+    return np.exp(theta), -value * n
 
 
 def require(condition: bool, model: str, n: int, why: str) -> None:
