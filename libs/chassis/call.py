@@ -1,5 +1,7 @@
 """The call being answered: who makes it, in which trace, and what it has read or written."""
 
+import re
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,9 @@ ACTOR = "equiloop-actor"
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
 
+_POSITION = re.compile(r"[0-9]{1,19}")
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
+
 
 @dataclass(slots=True)
 class Call:
@@ -31,11 +36,12 @@ class Call:
     def of(cls, context: Any) -> "Call":
         """Read the metadata of a call."""
         metadata: dict[str, str] = dict(context.invocation_metadata() or ())
+        trace = metadata.get(TRACEPARENT, "")
         return cls(
             request_id=metadata.get(REQUEST_ID, ""),
             # Who calls is what the gateway will have proved; until it does, what the caller says.
             actor=metadata.get(ACTOR, ""),
-            traceparent=metadata.get(TRACEPARENT, ""),
+            traceparent=trace if _TRACE.fullmatch(trace) else "",
             min_position=metadata.get(MIN_POSITION, ""),
         )
 
@@ -47,7 +53,7 @@ class Call:
     def minimum(self) -> int:
         """Answer the position that views must have reached. Raises Invalid for what is none."""
         wanted = self.min_position
-        if wanted and not (wanted.isascii() and wanted.isdigit()):
+        if wanted and not _POSITION.fullmatch(wanted):
             raise Invalid.field(MIN_POSITION, "must be a position that was given out")
         return int(wanted or 0)
 
@@ -58,6 +64,15 @@ class Call:
     def item(self) -> Request:
         """Answer a request of its own for one item of a bulk call."""
         return Request(traceparent=self.traceparent, actor=self.actor)
+
+    def onward(self) -> Sequence[tuple[str, str]]:
+        """Answer the metadata of a question asked of a peer in order to answer this call."""
+        pairs = (
+            (ACTOR, self.actor),
+            (TRACEPARENT, self.traceparent),
+            (MIN_POSITION, self.min_position),
+        )
+        return tuple(pair for pair in pairs if pair[1])
 
     def wrote(self, position: int) -> None:
         """Remember that the call's last event stands at ``position``."""

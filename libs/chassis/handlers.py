@@ -4,7 +4,8 @@ Handlers are wrapped once, when they are registered; an interceptor chain would 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -12,7 +13,7 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from libs.chassis.call import CURRENT, POSITION, Call
-from libs.chassis.errors import status
+from libs.chassis.errors import Lagging, Overloaded, status
 from libs.telemetry import Telemetry
 
 Wait = Callable[[int], Awaitable[None]]
@@ -25,16 +26,15 @@ _ANSWER_BEFORE = 0.02
 """Seconds before the client's deadline at which we give up, so that the client hears why."""
 
 
-class Draining(Exception):
-    """The server is being stopped; the same call may be made again, elsewhere."""
-
-
 class Wrapper:
     """Wraps the methods of a server."""
 
-    def __init__(self, telemetry: Telemetry, deadline: float, wait: Wait) -> None:
+    def __init__(
+        self, telemetry: Telemetry, deadline: float, wait: Wait, max_concurrent: int = 512
+    ) -> None:
         """Bound calls to ``deadline`` seconds unless they bring their own; ``wait`` for views."""
         self._telemetry, self._deadline, self._wait = telemetry, deadline, wait
+        self._running, self._max_concurrent = 0, max_concurrent
         self.draining = asyncio.Event()
 
     def wrap(self, method: str, handler: Any, *, query: bool) -> Any:
@@ -51,15 +51,15 @@ class Wrapper:
 
     def _single(self, method: str, behaviour: Handler, default: float, *, query: bool) -> Handler:
         async def handle(request: Any, context: Any) -> Message:
-            call = Call.of(context)
-            CURRENT.set(call)
+            call, until = _begin(context, default)
             with self._telemetry.call(method, call.traceparent) as observed:
                 call.traceparent = observed.traceparent
                 try:
-                    async with asyncio.timeout(_remaining(context, default)):
+                    with self._place():
                         if query and call.min_position:
-                            await self._wait(call.minimum())
-                        reply: Message = await behaviour(request, context)
+                            await self._reach(call.minimum(), until)
+                        async with asyncio.timeout_at(until):
+                            reply: Message = await behaviour(request, context)
                 except Exception as error:
                     answer = status(error, call.id())
                     observed.status = answer.code
@@ -74,49 +74,84 @@ class Wrapper:
 
     def _streaming(self, method: str, behaviour: Handler, *, query: bool) -> Handler:
         async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
-            call = Call.of(context)
-            CURRENT.set(call)
+            call, until = _begin(context, STREAM_LIFE)
             with self._telemetry.call(method, call.traceparent) as observed:
+                call.traceparent = observed.traceparent
                 try:
-                    async with asyncio.timeout(_remaining(context, STREAM_LIFE)):
+                    with self._place():
                         if query and call.min_position:
-                            await self._wait(call.minimum())
-                        async for reply in self._until_drained(behaviour(request, context)):
+                            await self._reach(call.minimum(), min(until, _now() + self._deadline))
+                        async for reply in self._bounded(behaviour(request, context), until):
                             yield reply
-                    return
-                except TimeoutError as error:
-                    if context.time_remaining() is None:
-                        return  # the stream has lived its life; the client asks again
-                    answer = status(error, call.id())
-                except Draining:
+                    if _now() >= until and context.time_remaining() is not None:
+                        raise TimeoutError  # else it has lived its life, and the client asks again
                     return
                 except Exception as error:
                     answer = status(error, call.id())
-                observed.status = answer.code
+                    observed.status = answer.code
             await context.abort_with_status(rpc_status.to_status(answer))
 
         return handle
 
-    async def _until_drained(self, replies: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        drained = asyncio.ensure_future(self.draining.wait())
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Take one of the places that there are for calls. Raises Overloaded."""
+        if self._running >= self._max_concurrent:
+            raise Overloaded
+        self._running += 1
         try:
-            while True:
-                following = asyncio.ensure_future(anext(replies))
+            yield
+        finally:
+            self._running -= 1
+
+    async def _reach(self, position: int, until: float) -> None:
+        """Wait for the views to have come as far as ``position``. Raises Lagging."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._wait(position)
+        except TimeoutError:
+            message = f"the views did not come as far as position {position} in time; ask again"
+            raise Lagging(message) from None
+
+    async def _bounded(
+        self, replies: AsyncGenerator[Message, None], until: float
+    ) -> AsyncIterator[Message]:
+        """Hand on ``replies`` until the time is up or the server drains, and end them then.
+
+        The time is looked at only while we wait for a reply: a timeout around a ``yield`` would
+        strike whoever handles what was yielded.
+        """
+        drained = asyncio.ensure_future(self.draining.wait())
+        following = asyncio.ensure_future(anext(replies))
+        try:
+            while not drained.done():
+                await asyncio.wait(
+                    {drained, following},
+                    timeout=max(until - _now(), 0),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if not following.done():
+                    return
                 try:
-                    await asyncio.wait({drained, following}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not following.done():
-                        following.cancel()
-                if drained.done():
-                    raise Draining
-                try:
-                    yield following.result()
+                    reply = following.result()
                 except StopAsyncIteration:
                     return
+                yield reply
+                following = asyncio.ensure_future(anext(replies))
         finally:
             drained.cancel()
+            following.cancel()
+            await asyncio.wait({following})
+            await replies.aclose()
 
 
-def _remaining(context: Any, default: float) -> float:
+def _begin(context: Any, default: float) -> tuple[Call, float]:
+    """Answer the call that begins, and the instant (loop time) at which it must have ended."""
+    call = Call.of(context)
+    CURRENT.set(call)
     left: float | None = context.time_remaining()
-    return default if left is None else max(left - _ANSWER_BEFORE, 0.0)
+    return call, _now() + (default if left is None else max(left - _ANSWER_BEFORE, 0.0))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from libs.chassis.call import current
 from libs.chassis.errors import status
 from libs.decider import Aggregate, Attempt, Decider, Handled, Request
-from libs.eventstore.port import StoreError
+from libs.eventstore.port import StoreError, StreamTombstoned, TooLarge
 from libs.kernel.refusals import Invalid, Refusal
 
 MAX_ITEMS = 1000
@@ -20,6 +20,8 @@ MAX_ITEMS = 1000
 
 MAX_ERRORS = 1000
 """Most errors told of one call; the rest is counted."""
+
+_OF_AN_ITEM = (TooLarge, StreamTombstoned)
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -86,7 +88,7 @@ class Tally:
         if len(items) > MAX_ITEMS:
             raise Invalid.field(name, f"at most {MAX_ITEMS} items, not {len(items)}")
         for outcome in await handle(items):
-            if isinstance(outcome, StoreError):
+            if isinstance(outcome, StoreError) and not isinstance(outcome, _OF_AN_ITEM):
                 raise outcome
             if isinstance(outcome, Handled):
                 self.created += outcome.changed

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from libs.chassis.handlers import Wrapper
 from libs.chassis.server import Register, Server, gate
 from libs.chassis.settings import Service, Settings
+from libs.contract.parse import violations
 from libs.eventstore.port import EventStore, StoreError
 from libs.projection import Projection
 from libs.projection.reactor import Reactor
@@ -53,7 +54,8 @@ def main(service: Service, compose: Compose) -> None:
     try:
         settings = Settings()
     except ValidationError as error:
-        sys.exit(f"{service}: wrong settings: {error}")
+        wrong = (f"EQUILOOP_{v.field.upper()}: {v.description}" for v in violations(error))
+        sys.exit(f"{service}: wrong settings: {'; '.join(wrong)}")
     configure_logs(service, settings.log_level)
     try:
         asyncio.run(_run(service, settings, compose))
@@ -68,12 +70,16 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
     telemetry = Telemetry.to(service, settings.otlp_endpoint)
     async with AsyncExitStack() as stack:
         stack.callback(telemetry.close)
-        parts = await compose(settings)
+        try:
+            parts = await compose(settings)
+        except ValueError as error:  # a store's URL that names none
+            raise OSError(str(error)) from error
         stack.push_async_callback(parts.store.close)
         for close in parts.closing:
             stack.push_async_callback(close)
         wait = gate([projection.wait for projection in parts.projections])
-        server = Server(settings, Wrapper(telemetry, settings.deadline, wait), parts.services)
+        wrapper = Wrapper(telemetry, settings.deadline, wait, settings.max_concurrent)
+        server = Server(settings, wrapper, parts.services)
         tasks = [asyncio.create_task(_follow(server, parts.projections))]
         runners: Sequence[Runner] = (*parts.projections, *parts.reactors)
         for runner in runners:

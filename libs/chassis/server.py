@@ -24,6 +24,9 @@ CONTRACT = (
 )
 """Reflection on any server shows the whole contract: behind the gateway it is one address."""
 
+_SPARE = 256
+"""Calls beyond the limit: health checks, and those that are told to come again later."""
+
 Register = Callable[[Any], None]
 """Adds a servicer to what is given: the generated `add_…_to_server` with the servicer bound."""
 
@@ -50,7 +53,7 @@ class Server:
         self._health = health.aio.HealthServicer()
         limit = settings.max_message
         self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=settings.max_concurrent,
+            maximum_concurrent_rpcs=settings.max_concurrent + _SPARE,
             options=(
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
@@ -81,8 +84,8 @@ class Server:
             (grpc.method_handlers_generic_handler(name, wrapped),)
         )
 
-    async def start(self, address: str) -> None:
-        """Listen on ``address``. Raises OSError when that cannot be."""
+    async def start(self, address: str) -> int:
+        """Listen on ``address`` and answer the port. Raises OSError when that cannot be."""
         await self.report(ready=False)
         try:
             bound = self._server.add_insecure_port(address)
@@ -92,6 +95,7 @@ class Server:
             message = f"cannot listen on {address}: the port is in use or not ours to take"
             raise OSError(message)
         await self._server.start()
+        return bound
 
     async def report(self, *, ready: bool) -> None:
         """Tell health checks whether this server should be sent calls."""

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+_CANCELLED = 1  # gRPC's status of a call whose client has gone
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -71,23 +72,27 @@ class Telemetry:
         parent = _PROPAGATOR.extract({"traceparent": traceparent})
         started = time.perf_counter()
         attributes: dict[str, str] = {"rpc.system": "grpc", "rpc.method": method}
-        with self._tracer.start_as_current_span(
-            method, context=parent, kind=trace.SpanKind.SERVER, attributes=attributes
-        ) as span:
-            carrier: dict[str, str] = {}
-            _PROPAGATOR.inject(carrier)
-            observed = Observed(carrier.get("traceparent", traceparent))
-            try:
-                yield observed
-            finally:
-                span.set_attribute("rpc.grpc.status_code", observed.status)
-                if observed.status:
-                    span.set_status(trace.StatusCode.ERROR)
-                labels: dict[str, str | int] = {
-                    "rpc.method": method,
-                    "rpc.grpc.status_code": observed.status,
-                }
-                self._duration.record(time.perf_counter() - started, labels)
+        # The span is handed on by name, not as the current one: what streams a reply may be
+        # resumed and ended in another context than it began in.
+        span = self._tracer.start_span(method, parent, trace.SpanKind.SERVER, attributes)
+        carrier: dict[str, str] = {}
+        _PROPAGATOR.inject(carrier, trace.set_span_in_context(span))
+        observed = Observed(carrier["traceparent"])
+        try:
+            yield observed
+        except BaseException:
+            observed.status = observed.status or _CANCELLED
+            raise
+        finally:
+            span.set_attribute("rpc.grpc.status_code", observed.status)
+            if observed.status:
+                span.set_status(trace.StatusCode.ERROR)
+            span.end()
+            labels: dict[str, str | int] = {
+                "rpc.method": method,
+                "rpc.grpc.status_code": observed.status,
+            }
+            self._duration.record(time.perf_counter() - started, labels)
 
     def close(self) -> None:
         """Send what is left."""

@@ -10,9 +10,10 @@ from equiloop.metrics.v1 import service_pb2 as metrics_api
 from equiloop.metrics.v1.service_pb2_grpc import MetricsServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.chassis.call import current
 from libs.chassis.client import TIMEOUT
 from libs.kernel.money import to_message, to_minor
-from libs.kernel.refusals import Refusal
+from libs.kernel.refusals import Invalid, Refusal
 
 _AT_ONCE = 10_000
 
@@ -38,9 +39,10 @@ class MetricsValuer:
         self, customers: Collection[str], as_of: Timestamp
     ) -> tuple[str, Mapping[str, int]]:
         """Ask for all customers, 10,000 at a time."""
+        along = current().onward()
         try:
             policy = await self._metrics.GetEquityPolicy(
-                metrics_api.GetEquityPolicyRequest(), timeout=TIMEOUT
+                metrics_api.GetEquityPolicyRequest(), timeout=TIMEOUT, metadata=along
             )
             worth: dict[str, int] = {}
             asked = sorted(customers)
@@ -48,9 +50,13 @@ class MetricsValuer:
                 request = metrics_api.GetCustomerValuesRequest(
                     customers=asked[start : start + _AT_ONCE], as_of=as_of
                 )
-                answer = await self._metrics.GetCustomerValues(request, timeout=TIMEOUT)
+                answer = await self._metrics.GetCustomerValues(
+                    request, timeout=TIMEOUT, metadata=along
+                )
                 worth.update({value.customer: to_minor(value.clv) for value in answer.values})
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise Invalid.field("as_of", error.details() or "not accepted") from None
             if error.code() in _NOT_YET:
                 message = f"customers cannot be valued yet: {error.details()}"
                 raise Refusal("EQUITY_NOT_AVAILABLE", message) from None
@@ -58,11 +64,7 @@ class MetricsValuer:
         return policy.currency_code, worth
 
 
-_NOT_YET = {
-    grpc.StatusCode.FAILED_PRECONDITION,
-    grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT,
-}
+_NOT_YET = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 
 
 async def rank(
