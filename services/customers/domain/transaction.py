@@ -18,6 +18,7 @@ from libs.kernel.values import (
     Etag,
     Instant,
     Source,
+    Words,
     instant,
     resource,
     timestamp,
@@ -62,7 +63,7 @@ class RecordRefund(Command):
     etag: Etag | None = None
     amount: Annotated[Money, AfterValidator(_positive)]
     refund_time: Instant | None = None
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+    reason: Annotated[Words, Field(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
