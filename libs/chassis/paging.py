@@ -12,6 +12,9 @@ from libs.kernel.refusals import Invalid
 
 DEFAULT, LARGEST = 100, 1000
 
+PAGE_BYTES = 2 << 20
+"""Bytes after which a page of large items ends early: a message may have 4 MiB."""
+
 _SEAL = 4
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from libs.kernel.refusals import FieldError, Invalid, Violation
 from libs.kernel.values import Etag
@@ -26,16 +26,17 @@ _CONVERT: dict[type[Message], Callable[[Any], Any]] = {
 
 
 class _Envelope(BaseModel):
-    """What a request to change something carries beside its content."""
+    """What requests carry beside their content."""
 
     request_id: UUID | None = None
     etag: Etag | None = None
+    page_size: Annotated[int, Field(ge=0)] = 0
 
 
 def parse(model: type[M], message: Message, **more: Any) -> M:
     """Parse ``message`` into ``model``; ``more`` adds or replaces fields.
 
-    Raises Invalid with every violation, those of ``request_id`` and ``etag`` among them.
+    Raises Invalid with every violation, also those of request_id, etag and page_size.
     """
     wrong: list[Violation] = []
     given = _fields(message, "", wrong) | more

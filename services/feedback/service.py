@@ -13,15 +13,16 @@ from google.protobuf.message import Message
 import services.feedback.domain.action as actions
 from libs.chassis.call import current
 from libs.chassis.importing import Bulk, Tally, take_stream
-from libs.chassis.paging import Page
+from libs.chassis.paging import PAGE_BYTES, Page
 from libs.contract.parse import parse
 from libs.decider import Aggregate, Decider, Handled, Known, Request
 from libs.eventstore.port import EventStore
-from libs.kernel.refusals import Invalid, NotFound, Refusal
+from libs.kernel.refusals import NotFound, Refusal
 from libs.kernel.values import Clock, Command, Etag, derived_id, id_of, timestamp
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback import resources
 from services.feedback.domain import feedback
+from services.feedback.questions import AsOf, Narrowed, OneAction, OneFeedback, Window
 from services.feedback.stakes import Valuer, rank
 from services.feedback.trace import trace
 from services.feedback.views import inbox, loops
@@ -34,14 +35,6 @@ S = TypeVar("S")
 
 class _Etag(Command):
     etag: Etag | None = None
-
-
-class _Window(Command):
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-    as_of: datetime | None = None
-    theme: str = ""
-    channel: int = 0
 
 
 class FeedbackService(FeedbackServiceServicer):
@@ -107,28 +100,31 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def GetFeedback(self, request: api.GetFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
-        return resources.feedback(await self._get(FEEDBACK, request.name))
+        return resources.feedback(await self._get(FEEDBACK, parse(OneFeedback, request).name))
 
     async def ListFeedback(
         self, request: api.ListFeedbackRequest, _: Any
     ) -> api.ListFeedbackResponse:
         """See the contract."""
-        page = Page.of(request)
+        asked, page = parse(Narrowed, request), Page.of(request)
         with self._views.read() as db:
             found = inbox.list_names(
                 db,
                 after=page.after[0] if page.after else 0,
                 limit=page.size + 1,
-                customer=request.customer,
-                theme=request.theme,
-                channel=request.channel,
+                customer=asked.customer or "",
+                theme=asked.theme or "",
+                channel=asked.channel or 0,
             )
-        shown = found[: page.size]
-        items = [await self._get(FEEDBACK, name) for _, name in shown]
-        more = page.token([shown[-1][0]]) if len(found) > page.size else ""
-        return api.ListFeedbackResponse(
-            feedback=map(resources.feedback, items), next_page_token=more
-        )
+        response, size = api.ListFeedbackResponse(), 0
+        for shown, (_, name) in enumerate(found):
+            if shown == page.size or size > PAGE_BYTES:
+                response.next_page_token = page.token([found[shown - 1][0]])
+                break
+            item = resources.feedback(await self._get(FEEDBACK, name))
+            response.feedback.append(item)
+            size += item.ByteSize()
+        return response
 
     async def CodeFeedback(self, request: api.CodeFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
@@ -167,7 +163,7 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def GetAction(self, request: api.GetActionRequest, _: Any) -> api.Action:
         """See the contract."""
-        return resources.action(await self._get(ACTION, request.name))
+        return resources.action(await self._get(ACTION, parse(OneAction, request).name))
 
     # Questions
 
@@ -175,16 +171,13 @@ class FeedbackService(FeedbackServiceServicer):
         self, request: api.GetFeedbackToActionRequest, _: Any
     ) -> api.FeedbackToAction:
         """See the contract."""
-        asked, now = parse(_Window, request), self._clock()
-        if asked.start_time and asked.end_time and asked.start_time > asked.end_time:
-            raise Invalid.field("end_time", "must not be before start_time")
-        as_of = asked.as_of or now
+        asked, now = parse(Window, request), self._clock()
         window = loops.Window(
-            start=_micros(asked.start_time, 0),
+            start=_micros(asked.start_time, -loops.ALWAYS),
             end=_micros(asked.end_time, loops.ALWAYS),
-            as_of=_micros(as_of, 0),
-            theme=asked.theme,
-            channel=asked.channel,
+            as_of=_micros(asked.as_of, loops.ALWAYS),
+            theme=asked.theme or "",
+            channel=asked.channel or 0,
         )
         with self._views.read() as db:
             funnel = loops.funnel(db, window, _micros(now, 0))
@@ -192,7 +185,7 @@ class FeedbackService(FeedbackServiceServicer):
         return api.FeedbackToAction(
             start_time=request.start_time if request.HasField("start_time") else None,
             end_time=request.end_time if request.HasField("end_time") else None,
-            as_of=timestamp(as_of),
+            as_of=timestamp(asked.as_of or now),
             received_count=received,
             linked_count=funnel.linked,
             committed_count=funnel.committed,
@@ -210,12 +203,13 @@ class FeedbackService(FeedbackServiceServicer):
         self, request: api.ListOpenLoopsRequest, _: Any
     ) -> api.ListOpenLoopsResponse:
         """See the contract."""
+        theme = parse(Narrowed, request).theme or ""
         page, now = Page.of(request), _micros(self._clock(), 0)
         after = (page.after[0], page.after[1]) if page.after else (-(1 << 62), 0)
         response = api.ListOpenLoopsResponse()
         with self._views.read() as db:
-            found = loops.open_loops(db, after=after, limit=page.size + 1, theme=request.theme)
-            response.total_size = loops.count_open(db, request.theme)
+            found = loops.open_loops(db, after=after, limit=page.size + 1, theme=theme)
+            response.total_size = loops.count_open(db, theme)
             for item in found[: page.size]:
                 loop = response.open_loops.add(
                     feedback=item.feedback,
@@ -232,8 +226,8 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def RankThemes(self, request: api.RankThemesRequest, _: Any) -> api.RankThemesResponse:
         """See the contract."""
+        as_of = timestamp(parse(AsOf, request).as_of or self._clock())
         page = Page.of(request, default=20)
-        as_of = request.as_of if request.HasField("as_of") else timestamp(self._clock())
         with self._views.read() as db:
             stakes = loops.stakes(db)
         ranked = await rank(stakes, self._valuer, as_of)
@@ -241,7 +235,7 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def TraceFeedback(self, request: api.TraceFeedbackRequest, _: Any) -> api.FeedbackTrace:
         """See the contract."""
-        item = await self._get(FEEDBACK, request.name)
+        item = await self._get(FEEDBACK, parse(OneFeedback, request).name)
         with self._views.read() as db:
             names = loops.actions_of(db, request.name)
         linked = [await self._get(ACTION, name) for name in names]
@@ -256,7 +250,7 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def _get(self, aggregate: Aggregate[S], name: str) -> Handled[S]:
         handled = await self._decider.load(aggregate, id_of(name))
-        if handled is None or not name.startswith(_COLLECTIONS[aggregate.category]):
+        if handled is None:
             raise NotFound(name)
         return handled
 
@@ -272,9 +266,6 @@ class FeedbackService(FeedbackServiceServicer):
         )
         current().wrote(handled.position)
         return handled
-
-
-_COLLECTIONS = {"feedback": "feedback/", "action": "actions/"}
 
 
 def _name(message: api.RecordFeedbackRequest, call: Request) -> str:

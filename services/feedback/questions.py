@@ -1,0 +1,62 @@
+"""What may be asked about feedback: parsed like commands, so that every wrong field is named."""
+
+from typing import Annotated, Self
+
+from equiloop.feedback.v1 import events_pb2 as events
+from pydantic import model_validator
+
+from libs.kernel.refusals import FieldError
+from libs.kernel.values import (
+    ActionName,
+    Command,
+    CustomerName,
+    FeedbackName,
+    Instant,
+    Label,
+    known,
+)
+
+ChannelNumber = Annotated[int, known(events.Channel)]
+
+
+class OneFeedback(Command):
+    """Feedback by its name."""
+
+    name: FeedbackName
+
+
+class OneAction(Command):
+    """An action by its name."""
+
+    name: ActionName
+
+
+class Narrowed(Command):
+    """Feedback of one customer, about one theme, from one channel: whichever are named."""
+
+    customer: CustomerName | None = None
+    theme: Label | None = None
+    channel: ChannelNumber | None = None
+
+
+class Window(Command):
+    """Feedback received from ``start_time`` until before ``end_time``, seen as of an instant."""
+
+    start_time: Instant | None = None
+    end_time: Instant | None = None
+    as_of: Instant | None = None
+    theme: Label | None = None
+    channel: ChannelNumber | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_time and self.end_time and self.start_time > self.end_time:
+            msg = "must not be before start_time"
+            raise FieldError("end_time", msg)
+        return self
+
+
+class AsOf(Command):
+    """Values as of an instant; None: the present one."""
+
+    as_of: Instant | None = None
