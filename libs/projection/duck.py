@@ -24,7 +24,11 @@ class DuckDatabase:
     def open(self, schemas: Iterable[str], digest: str) -> None:
         """Open or make the file of this version."""
         path = one_version(self._folder, digest, "duckdb")
-        self._writer = duckdb.connect(str(path), config={"threads": self._threads})
+        try:
+            self._writer = duckdb.connect(str(path), config={"threads": self._threads})
+        except duckdb.Error as error:
+            message = f"cannot open {path} (it may be removed: the log rebuilds it): {error}"
+            raise OSError(message) from error
         for schema in (*schemas, _CHECKPOINT):
             self._writer.execute(schema)
 

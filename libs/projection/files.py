@@ -10,7 +10,13 @@ def one_version(folder: Path, digest: str, ending: str) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     mine = f"views-{digest}.{ending}"
-    for path in folder.glob(f"views-*.{ending}*"):
-        if not path.name.startswith(mine):
-            path.unlink(missing_ok=True)
+    for path in folder.glob(f"views-*.{ending}"):
+        if path.name != mine:
+            throw_away(path)
     return folder / mine
+
+
+def throw_away(path: Path) -> None:
+    """Remove a database and what its engine keeps beside it (`-wal`, `-shm`, `.wal`)."""
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink(missing_ok=True)

@@ -54,6 +54,8 @@ class Reactor:
                         pause = _FIRST_PAUSE
             except (StoreUnavailable, TryAgain) as error:
                 log.warning("policy waits %.1f s: %s", pause, error)
+            except Exception:  # nothing is skipped: it stands here until the cause is mended
+                log.exception("policy stands still, and tries again in %.1f s", pause)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(2 * pause, _LONGEST_PAUSE)
 

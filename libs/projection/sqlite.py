@@ -1,5 +1,6 @@
 """Read models in SQLite: many small rows, looked up by key."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import apsw
 
-from libs.projection.files import one_version
+from libs.projection.files import one_version, throw_away
+
+log = logging.getLogger(__name__)
 
 _CHECKPOINT = """
 CREATE TABLE IF NOT EXISTS checkpoint (
@@ -29,8 +32,19 @@ class SqliteDatabase:
         self._folder = folder
 
     def open(self, schemas: Iterable[str], digest: str) -> None:
-        """Open or make the file of this version."""
-        path = str(one_version(self._folder, digest, "db"))
+        """Open or make the file of this version; a damaged one is made anew from the log."""
+        path = one_version(self._folder, digest, "db")
+        try:
+            self._open(str(path), schemas)
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            log.warning("%s is damaged (%s): its rows are folded from the log again", path, error)
+            throw_away(path)
+            self._open(str(path), schemas)
+        except apsw.Error as error:
+            message = f"cannot open the read models in {path}: {error}"
+            raise OSError(message) from error
+
+    def _open(self, path: str, schemas: Iterable[str]) -> None:
         self._writer = self._connect(path)
         self._writer.execute("PRAGMA journal_mode = WAL")
         self._writer.execute("PRAGMA synchronous = NORMAL")
