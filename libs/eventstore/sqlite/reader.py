@@ -87,12 +87,11 @@ class Condition:
             clauses.append(f"l.type IN (SELECT id FROM types WHERE name IN ({marks}))")
             self.bindings += sorted(filter.types)
         if prefixes:
-            # Text compares as UTF-8 bytes, and UTF-8 never has 0xFF: a last byte one higher is
-            # just above everything with the prefix. No LIKE, no GLOB: they know case and wildcards.
+            # Text compares as UTF-8 bytes, and UTF-8 never has 0xFF: what has the prefix is below
+            # it. No LIKE, no GLOB: they know case and wildcards.
             one = "s.name >= CAST(? AS TEXT) AND s.name < CAST(? AS TEXT)"
             clauses.append("(" + " OR ".join([one] * len(prefixes)) + ")")
-            for prefix in prefixes:
-                self.bindings += [prefix, prefix[:-1] + bytes([prefix[-1] + 1])]
+            self.bindings += [bound for prefix in prefixes for bound in (prefix, prefix + b"\xff")]
         self.sql = "".join(f" AND {clause}" for clause in clauses)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import resource
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from libs.eventstore.port import (
     StreamMetadata,
     WrongExpectedRevision,
 )
-from libs.eventstore.sqlite import SqliteStore, commits, open_sqlite, reader
+from libs.eventstore.sqlite import SqliteStore, commits, feed, open_sqlite, reader
 from tests.contract.eventstore.peer import Peer
 from tests.contract.eventstore.scene import (
     events_of,
@@ -212,14 +213,24 @@ async def test_full_disk_tears_nothing(store: SqliteStore, tmp_path: Path) -> No
     assert last.revision == len(kept)
 
 
-async def test_writer_waits_for_another_process(store: SqliteStore, tmp_path: Path) -> None:
+async def test_writer_waits_for_another_process(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While another process writes, an append waits off the loop and then succeeds."""
+    waited, sleep = set(), time.sleep
+
+    def note(seconds: float) -> None:
+        waited.add(threading.get_ident())
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", note)
     with written_elsewhere(tmp_path / "log.db"):
         waiting = asyncio.create_task(store.append("order-1", some(1), Expected.NO_STREAM))
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert await store.head() == 0
     assert (await waiting).revision == 0
+    assert len(waited - {threading.get_ident()}) == len(waited) == 1
 
 
 async def test_writer_does_not_wait_for_ever(
@@ -244,7 +255,8 @@ async def test_cancelled_append_hinders_nobody(store: SqliteStore) -> None:
         task.cancel()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(answer, Appended) for answer in answers[1::2])
-    assert (await store.append("order-1", some(1), 0)).revision == 1
+    written = [event.stream for event in await log_of(store, "order-")]
+    assert written == [f"order-{n}" for n in range(1, 20, 2)]
 
 
 async def test_commits_of_another_process_wake_subscribers(
@@ -285,6 +297,22 @@ async def test_nobody_looks_when_nobody_follows(store: SqliteStore) -> None:
     before = looks
     await asyncio.sleep(0.05)
     assert looks == before
+
+
+async def test_checkpoint_may_be_ahead_of_what_was_noticed(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint may come from another process whose commit was not noticed here yet."""
+    monkeypatch.setattr(feed, "POLL", 0.2)
+    other = await open_sqlite(tmp_path / "log.db")
+    first = asyncio.create_task(follow(store, 2))
+    await asyncio.sleep(0)
+    answer = await other.append("order-1", some(1), Expected.NO_STREAM)
+    second = asyncio.create_task(follow(store, 1, after=answer.position))
+    await asyncio.sleep(0)
+    await other.append("order-1", some(1), 0)
+    assert [held(await first), held(await second)] == [2, 1]
+    await other.close()
 
 
 async def test_checkpoint_of_another_log_is_refused(store: SqliteStore) -> None:

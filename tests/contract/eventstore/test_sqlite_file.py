@@ -130,6 +130,20 @@ def test_read_only_file_is_reported(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(status) == 7
 
 
+async def test_opening_waits_for_another_process(tmp_path: Path) -> None:
+    """A log that another process is about to begin is opened once that is done."""
+    other = apsw.Connection(str(tmp_path / "log.db"))
+    other.execute("BEGIN IMMEDIATE")
+    opening = asyncio.create_task(open_sqlite(tmp_path / "log.db"))
+    await asyncio.sleep(0.05)
+    assert not opening.done()
+    other.execute("ROLLBACK")
+    other.close()
+    store = await opening
+    assert await store.head() == 0
+    await store.close()
+
+
 async def test_many_may_open_a_new_log_at_once(tmp_path: Path) -> None:
     """Whoever comes first begins the log, and everybody finds the same one."""
     for number in range(5):

@@ -70,9 +70,11 @@ async def check_any_of_several_prefixes(store: EventStore) -> None:
 async def check_types_and_prefixes_must_both_hold(store: EventStore) -> None:
     """With both given, an event must have one of the types and one of the prefixes."""
     root, mark = category(), await store.head()
-    for name in ("order-1", "item-1"):
+    for name in ("order-1", "item-1", "other-1"):
         await store.append(root + name, [*some(1, "Noted"), *some(1, "Shipped")], Expected.ANY)
-    wanted = Filter(types=frozenset({"Shipped"}), prefixes=(root + "order-",))
+    prefixes = (root + "order-", root + "item-")
+    wanted = Filter(types=frozenset({"Shipped"}), prefixes=prefixes)
     batches = [batch async for batch in store.read_all(start=mark, filter=wanted)]
-    assert [(e.stream, e.type) for e in events_of(batches)] == [(root + "order-1", "Shipped")]
-    assert await both_ways(store, wanted, mark) == [root + "order-1"]
+    found = [(event.stream, event.type) for event in events_of(batches)]
+    assert found == [(root + "order-1", "Shipped"), (root + "item-1", "Shipped")]
+    assert await both_ways(store, wanted, mark) == [root + "order-1", root + "item-1"]
