@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from equiloop.customers.v1 import events_pb2 as events
@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AfterValidator, Field
 
 from libs.kernel.money import Money, to_minor, to_text
-from libs.kernel.refusals import AlreadyExists, Invalid, NotFound, Refusal
+from libs.kernel.refusals import AlreadyExists, NotFound, Refusal
+from libs.kernel.times import not_ahead
 from libs.kernel.values import (
     Command,
     CustomerName,
@@ -23,9 +24,6 @@ from libs.kernel.values import (
     resource,
     timestamp,
 )
-
-AHEAD = timedelta(days=1)
-"""How far a time may lie ahead of our clock: tills run fast, and some send local time as UTC."""
 
 _MAX_QUANTITY = (1 << 31) - 1
 
@@ -91,7 +89,7 @@ def decide(
 
 def _import(command: ImportTransaction, state: Transaction, now: datetime) -> Sequence[Message]:
     if state.recorded is None:
-        _not_ahead("purchase_time", command.purchase_time, now)
+        not_ahead("purchase_time", command.purchase_time, now)
         return [_recorded(command, now)]
     if _recorded(command, state.recorded.event_time.ToDatetime()) == state.recorded:
         return []
@@ -112,18 +110,13 @@ def _recorded(command: ImportTransaction, at: datetime) -> events.TransactionRec
     )
 
 
-def _not_ahead(field: str, time: datetime, now: datetime) -> None:
-    if time > now + AHEAD:
-        raise Invalid.field(field, "must not be in the future")
-
-
 def _refund(command: RecordRefund, state: Transaction, now: datetime) -> Sequence[Message]:
     bought = state.recorded
     if bought is None:
         raise NotFound(command.name)
     purchase_time = instant(bought.purchase_time)
     refund_time = command.refund_time or max(now, purchase_time)
-    _not_ahead("refund_time", refund_time, now)
+    not_ahead("refund_time", refund_time, now)
     if refund_time < purchase_time:
         message = f"{command.name!r} was bought at {purchase_time}, after {refund_time}"
         raise Refusal("REFUND_BEFORE_PURCHASE", message, transaction=command.name)

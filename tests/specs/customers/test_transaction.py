@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from libs.contract.parse import parse
 from libs.kernel.money import Money, to_message
 from libs.kernel.refusals import AlreadyExists, Invalid, NotFound, Refusal
+from libs.kernel.times import AHEAD
 from libs.kernel.values import timestamp
-from services.customers.domain.transaction import (
-    AHEAD,
-    ImportTransaction,
-    RecordRefund,
-    decide,
-)
+from services.customers.domain.transaction import ImportTransaction, RecordRefund, decide
 from services.customers.service import TRANSACTION
 from tests.specs.given import NOW, given
 

@@ -1,0 +1,1 @@
+"""What offers and their presentations may become: commands, state, decide, evolve. Pure."""
