@@ -1,180 +1,25 @@
 """The main job, on real data, through the gateway, verified: `python -m deploy.demo`."""
 
-import asyncio
-import json
 import os
+import re
 import signal
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
-from equiloop.feedback.v1 import events_pb2 as events
-from equiloop.feedback.v1 import service_pb2 as feedback
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.demo import act, figures, listen, verify
-from deploy.demo.cdnow import read_master, read_sample
-from deploy.demo.gateway import Gateway
-from deploy.demo.reviews import Sentence, read_reviews
-from deploy.demo.show import show
+from deploy.demo.demo import run
+from deploy.demo.listen import ImportFailed
 from deploy.local.errors import LocalError
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
-from libs.eventstore.connect import connect
-from libs.eventstore.port import EventStore, StoreError
+from libs.eventstore.port import StoreError
 
 HOME = Path("var/demo")
+"""One directory a log: read models of one log are nonsense on another."""
+
 REPORT = Path("build/demo/report.json")
-Advance = Callable[[int], object]
-
-
-class Demo:
-    """Runs the phases, one progress bar and one line of the report's seconds each."""
-
-    def __init__(self, console: Console) -> None:
-        """Show progress on ``console``."""
-        self.console = console
-        self.report: figures.Report = {"seconds": {}}
-        self.progress = Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-
-    @contextmanager
-    def phase(self, name: str, total: int) -> Iterator[Advance]:
-        """Time one phase of ``total`` steps."""
-        started = time.perf_counter()
-        task = self.progress.add_task(name, total=total)
-        yield lambda steps: self.progress.update(task, advance=steps)
-        if not self.console.is_terminal:
-            print(f"  {name}: {total:,} in {time.perf_counter() - started:.1f} s", flush=True)
-        self.report["seconds"][name] = round(time.perf_counter() - started, 3)
-
-    async def run(self, gateway: Gateway) -> None:
-        """Listen, act, value; write the figures into the report."""
-        purchases, sample = list(read_master()), {row.customer for row in read_sample()}
-        numbers = sorted({row.customer for row in purchases})
-        sentences = list(read_reviews())
-        with self.phase("customers", len(numbers)) as advance:
-            await listen.import_customers(gateway, numbers, sample, advance)
-        with self.phase("purchases", len(purchases)) as advance:
-            await listen.import_purchases(gateway, purchases, advance)
-        with self.phase("feedback", len(sentences)) as advance:
-            await listen.import_feedback(gateway, sentences, advance)
-            names = await listen.feedback_names(gateway)
-        with self.phase("coding", len(sentences)) as advance:
-            await listen.code_feedback(gateway, sentences, names, advance)
-        with self.phase("actions", len(act.PLANS)) as advance:
-            await act.act(gateway, sentences, names, advance)
-        audience = {said.author for said in sentences if "sound" in said.themes}
-        with self.phase("offer", len(audience)) as advance:
-            refusals = await act.offer(gateway, sentences, names, advance)
-            await _heard(gateway, refusals)
-        with self.phase("models", 1) as advance:
-            self.report |= await figures.fit(gateway)
-            advance(1)
-        await self._ask(gateway, _one_told(sentences, names))
-
-    async def _ask(self, gateway: Gateway, told: str) -> None:
-        questions: list[Awaitable[figures.Report]] = [
-            figures.equity(gateway),
-            figures.funnel(gateway),
-            figures.themes(gateway),
-            figures.lineage(gateway, told),
-        ]
-        with self.phase("questions", len(questions)) as advance:
-            for question in questions:
-                self.report |= await question
-                advance(1)
-
-    async def verify(self, store: EventStore, settings: LocalSettings, before: int) -> None:
-        """Rebuild all views and compare them with the live ones; count what was appended."""
-        compared = []
-        with self.phase("replay and compare", len(verify.SERVICES)) as advance:
-            for service in verify.SERVICES:
-                live, fresh = settings.data / service, HOME / "replay" / service
-                compared += await verify.compare(store, service, live, fresh)
-                advance(1)
-        self.report["views"] = {f"{row.service}.{row.table}": row.rows for row in compared}
-        self.report["views_equal"] = all(row.equal for row in compared)
-        self.report["events_appended"] = await verify.count_events(store, before)
-        self.report["events_total"] = await verify.count_events(store, 0)
-
-
-async def _heard(gateway: Gateway, refusals: int) -> None:
-    """Wait until every refusal with a reason has become feedback: the policy's work."""
-    request = feedback.ListFeedbackRequest(page_size=1000, channel=events.CHANNEL_OFFER_RESPONSE)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        page = await gateway.ask(gateway.feedback.ListFeedback, request)
-        if len(page.feedback) >= refusals:
-            return
-        await asyncio.sleep(0.1)
-    message = f"{refusals} refusals should have become feedback within 60 s"
-    raise TimeoutError(message)
-
-
-def _one_told(sentences: list[Sentence], names: dict[str, str]) -> str:
-    """Answer the feedback whose way is shown: the angriest word about batteries."""
-    about = [said for said in sentences if "battery" in said.themes]
-    return names[min(about, key=lambda said: (said.rating, said.id)).id]
-
-
-async def _phases(demo: Demo, system: System) -> None:
-    gateway = Gateway(system.gateway)
-    try:
-        with demo.progress:
-            await demo.run(gateway)
-    finally:
-        await gateway.close()
-
-
-async def _head(url: str) -> int:
-    store = await connect(url)
-    try:
-        return await store.head()
-    finally:
-        await store.close()
-
-
-async def _verify(demo: Demo, settings: LocalSettings, url: str, before: int) -> None:
-    store = await connect(url)
-    try:
-        with demo.progress:
-            await demo.verify(store, settings, before)
-    finally:
-        await store.close()
-
-
-def _run(console: Console, settings: LocalSettings) -> bool:
-    """Run the demo; answer whether the rebuilt views equal the live ones."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    log = settings.embedded if settings.serves_store else settings.store_url
-    demo, started = Demo(console), time.perf_counter()
-    before = asyncio.run(_head(log))
-    console.print(f"demo: starting the system on {settings.store_url}")
-    with System(settings) as system:
-        demo.report["seconds"]["start"] = round(time.perf_counter() - started, 3)
-        asyncio.run(_phases(demo, system))
-    asyncio.run(_verify(demo, settings, log, before))
-    demo.report["seconds"]["all"] = round(time.perf_counter() - started, 3)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps(demo.report, indent=2) + "\n")
-    show(demo.report, console)
-    equal: bool = demo.report["views_equal"]
-    console.print(
-        f"events appended {demo.report['events_appended']:,}, in all "
-        f"{demo.report['events_total']:,}; views_equal: {str(equal).lower()}; report: {REPORT}"
-    )
-    return equal
 
 
 def _keep(settings: LocalSettings) -> None:
@@ -193,9 +38,10 @@ def main() -> int:
     """Answer 0 when all is done and equal, 1 when something failed, 130 after Ctrl-C."""
     console = Console()
     store = os.environ.get("STORE", "")
-    settings = LocalSettings(data=HOME / "data", logs=HOME / "log", store=store)
+    home = HOME / (re.sub(r"[^a-z0-9]+", "-", store.partition("?")[0].lower()) or "embedded")
+    settings = LocalSettings(data=home / "data", logs=home / "log", store=store)
     try:
-        equal = _run(console, settings)
+        equal = run(console, settings, REPORT)
         if equal and os.environ.get("KEEP"):
             _keep(settings)
     except KeyboardInterrupt:
@@ -204,7 +50,7 @@ def main() -> int:
     except grpc.aio.AioRpcError as error:
         print(f"demo: {error.code().name}: {error.details()}", file=sys.stderr)
         return 1
-    except (LocalError, StoreError, OSError, listen.ImportFailed) as error:
+    except (LocalError, StoreError, OSError, ImportFailed) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0 if equal else 1
