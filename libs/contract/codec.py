@@ -34,6 +34,7 @@ class Codec:
             for value in vars(module).values()
             if _is_event(value)
         }
+        self._parsers = {name: event.FromString for name, event in self.types.items()}
 
     def encode(
         self, events: Iterable[Message], request_id: UUID, metadata: bytes
@@ -51,8 +52,9 @@ class Codec:
 
     def decode(self, event: RecordedEvent) -> Message:
         """Answer the message in ``event``; raise UnknownEvent for a type that is not ours."""
-        cls = self.types.get(event.type)
-        if cls is None:
+        try:
+            parse = self._parsers[event.type]
+        except KeyError:
             message = f"event {event.id} in {event.stream!r} has the unknown type {event.type!r}"
-            raise UnknownEvent(message)
-        return cls.FromString(event.data)
+            raise UnknownEvent(message) from None
+        return parse(event.data)

@@ -4,14 +4,14 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from libs.contract.codec import Codec
-from libs.eventstore.port import EventStore, Filter, RecordedEvent, StoreUnavailable
+from libs.eventstore.port import Batch, EventStore, Filter, RecordedEvent, StoreUnavailable
 from libs.projection.database import Connection, Database, Fact
 from libs.projection.view import View
 
@@ -19,7 +19,10 @@ C = TypeVar("C", bound=Connection)
 log = logging.getLogger(__name__)
 
 BATCH = 4096
-"""Events folded in one transaction at most: large enough that a commit costs next to nothing."""
+"""Events asked of the store at a time."""
+
+CATCHING_UP = 4 * BATCH
+"""Events folded in one transaction while views catch up: what it costs is shared by so many."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
@@ -70,9 +73,7 @@ class Projection(Generic[C]):
         pause = _FIRST_PAUSE
         while True:
             try:
-                async for batch in self._store.subscribe(
-                    after=self._checkpoint, filter=Filter(frozenset(self._by_type)), batch=BATCH
-                ):
+                async for batch in self._batches():
                     pause = _FIRST_PAUSE
                     await self._take(batch.events, batch.position)
                     if batch.caught_up:
@@ -99,13 +100,24 @@ class Projection(Generic[C]):
 
     async def catch_up(self, until: int) -> None:
         """Fold in the log up to position ``until`` and stop, without following on."""
-        async for batch in self._store.subscribe(
-            after=self._checkpoint, filter=Filter(frozenset(self._by_type)), batch=BATCH
-        ):
+        async for batch in self._batches():
             events = [event for event in batch.events if event.position <= until]
             await self._take(events, min(batch.position, until))
             if batch.position >= until:
                 return
+
+    async def _batches(self) -> AsyncIterator[Batch]:
+        """Follow the log from the checkpoint; until caught up once, in larger batches."""
+        events: list[RecordedEvent] = []
+        behind = True
+        types = Filter(frozenset(self._by_type))
+        async for batch in self._store.subscribe(after=self._checkpoint, filter=types, batch=BATCH):
+            events.extend(batch.events)
+            behind = behind and not batch.caught_up
+            if behind and 0 < len(events) < CATCHING_UP:
+                continue
+            yield Batch(events, batch.position, batch.caught_up)
+            events = []
 
     async def _take(self, events: Sequence[RecordedEvent], position: int) -> None:
         if not events and position <= self._position:
@@ -121,11 +133,14 @@ class Projection(Generic[C]):
     def _fold(self, events: Sequence[RecordedEvent], position: int) -> None:
         decode = self._codec.decode
         facts = [Fact(event, decode(event)) for event in events]
+        present = {type(fact.event) for fact in facts}
 
         def change(db: C) -> None:
             for view in self._views:
-                mine = [fact for fact in facts if type(fact.event) in view.handles]
-                if mine:
+                if present <= view.handles:
+                    view.fold(db, facts)
+                elif present & view.handles:
+                    mine = [fact for fact in facts if type(fact.event) in view.handles]
                     view.fold(db, mine)
 
         self.database.write(position, change)
