@@ -5,13 +5,13 @@ import logging
 import sys
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.eventstore.connect import connect
 from libs.eventstore.port import StoreError
 from libs.telemetry import configure_logs
-from services.eventstore.server import Server, told_to_stop
+from services.eventstore.server import Server, stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ class Settings(BaseSettings):
 
 async def run(settings: Settings) -> None:
     """Serve until told to stop. Raises StoreError or OSError when that cannot be begun."""
-    store = await connect(settings.eventstore_url)
+    stop, store = stop_signals(), await connect(settings.eventstore_url)
     try:
         server, host = Server(store), settings.eventstore_host
         port = await server.start(host, settings.eventstore_port, settings.eventstore_advertised)
         print(f"eventstore: ready on {host}:{port}, serving {settings.eventstore_url}", flush=True)
-        await told_to_stop()
+        await stop.wait()
         log.info("draining")
         await server.stop(settings.drain)
     finally:
@@ -47,5 +47,5 @@ try:
     chosen = Settings()
     configure_logs("eventstore", chosen.log_level)
     asyncio.run(run(chosen))
-except (ValidationError, StoreError, OSError) as error:
+except (ValueError, StoreError, OSError) as error:
     sys.exit(f"eventstore: {error}")

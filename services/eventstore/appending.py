@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import grpc.aio
 from kurrentdbclient.protos.v1.streams_pb2 import (
     AppendReq,
     AppendResp,
@@ -44,8 +45,9 @@ class Appending:
                 answer.error.CopyFrom(append_error(error, whole.stream))
             finally:
                 slots.release()
-            async with writing:
-                await context.write(answer.SerializeToString())
+            with suppress(grpc.aio.BaseError):  # the client may have left
+                async with writing:
+                    await context.write(answer.SerializeToString())
 
         async with told(context), asyncio.TaskGroup() as running:
             with suppress(StopAsyncIteration, Draining):
@@ -57,7 +59,7 @@ class Appending:
 
     async def append(self, requests: AsyncIterator[AppendReq], context: Context) -> bytes:
         """Append the one append that a call brings: its options first, then its events."""
-        answer = AppendResp()
+        answer, whole = AppendResp(), Draft()
         async with told(context):
             whole = await _only(requests)
         async with told(context, whole.stream):

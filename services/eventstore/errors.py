@@ -64,6 +64,8 @@ async def told(context: Context, stream: str = "") -> AsyncIterator[None]:
     """Turn what is raised within into the status that ends the call."""
     try:
         yield
+    except grpc.aio.BaseError:  # a write that failed: nobody is there any more to be told
+        log.debug("the client of stream %r has left", stream)
     except Exception as error:
         await context.abort(*_status(error, stream))
 

@@ -47,7 +47,8 @@ def exact_names(regex: str) -> frozenset[str] | None:
     found = re.fullmatch(r"\^\(\?:(.+)\)\$", regex, re.DOTALL)
     if found is None:
         return None
-    names = [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in found[1].split("|")]
+    parts = re.findall(r"(?:\\.|[^\\|])+", found[1], re.DOTALL)
+    names = [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts]
     return frozenset(names) if "|".join(map(re.escape, names)) == found[1] else None
 
 

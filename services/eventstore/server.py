@@ -48,13 +48,8 @@ class Server:
 
         `advertised` is the host under which discovery names this node, if not `host`.
         """
-        try:
-            bound = self._server.add_insecure_port(f"{host}:{port}")
-        except RuntimeError:
-            bound = 0
-        if not bound:
-            message = f"cannot listen on {host}:{port}: the port is in use or not ours to take"
-            raise OSError(message)
+        _probe(host, port)
+        bound = self._server.add_insecure_port(f"{host}:{port}")
         node = advertised or (socket.gethostname() if host in _WILDCARDS else host)
         self._server.add_generic_rpc_handlers(
             (service.streams(self._store, self._drain), service.gossip(node, bound))
@@ -73,9 +68,26 @@ class Server:
         await self._server.stop(grace)
 
 
-async def told_to_stop() -> None:
-    """Return once the process gets SIGTERM or SIGINT."""
+def _probe(host: str, port: int) -> None:
+    """Find out whether we may listen there: gRPC would write the reason to its own log.
+
+    Raises OSError, saying what the system says.
+    """
+    try:
+        bare = host.strip("[]") or None
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        message = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise OSError(message) from error
+
+
+def stop_signals() -> asyncio.Event:
+    """Answer what is set once the process gets SIGTERM or SIGINT; these no longer end it."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop

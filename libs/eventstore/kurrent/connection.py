@@ -12,6 +12,7 @@ from kurrentdbclient.connection_spec import URI_SCHEMES_DISCOVER
 from kurrentdbclient.exceptions import (
     KurrentDBClientError,
     NodeIsNotLeaderError,
+    ProgrammingError,
     ServiceUnavailableError,
 )
 
@@ -20,7 +21,8 @@ from libs.eventstore.port import Expected, ExpectedState, StoreUnavailable
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # gRPC's own two minutes outlast any restart
+    # gRPC's own two minutes outlast any restart; the client looks for a leader for one second.
+    ("grpc.max_reconnect_backoff_ms", 500),
 )
 
 
@@ -53,7 +55,8 @@ class Connection:
         self, stream: str = "", expected: ExpectedState = Expected.ANY
     ) -> AsyncIterator[AsyncKurrentDBClient]:
         """Lend the client for a call. Raises the port's errors; looks for the leader when lost."""
-        await self.client.connect()
+        with translated():
+            await self.client.connect()
         used = self.client.connection_id
         try:
             with translated(stream, expected):
@@ -85,9 +88,11 @@ class Connection:
         return self._channel[1]
 
     async def close(self) -> None:
-        """Let go of the channel and of the client's own; both may not have been used."""
+        """Let go of the channel, and of the client's own."""
         await self._close_channel()
-        await self.client.close()
+        # It never was connected, or raises what ended a subscription that nobody took to its end.
+        with suppress(ProgrammingError, KurrentDBClientError):
+            await self.client.close()
 
     async def _close_channel(self) -> None:
         if self._channel is not None:

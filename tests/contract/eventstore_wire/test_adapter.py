@@ -1,0 +1,201 @@
+"""What the adapter makes of servers that are away, come back, or are not there at all."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from libs.eventstore.kurrent import KurrentStore, open_kurrent
+from libs.eventstore.port import (
+    Append,
+    Appended,
+    Batch,
+    Expected,
+    Filter,
+    NewEvent,
+    StoreCorrupt,
+    StoreUnavailable,
+    TooLarge,
+)
+from tests.contract.eventstore_wire.process import Running, server
+from tests.contract.eventstore_wire.scene import fresh
+
+
+def new(count: int = 1, kind: str = "Noted") -> list[NewEvent]:
+    """New events."""
+    return [NewEvent(uuid4(), kind, b"{}") for _ in range(count)]
+
+
+async def until_available(store: KurrentStore, stream: str) -> Appended:
+    """Append as a service does: again, while the store is unavailable."""
+    events = new()
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await store.append(stream, events, Expected.ANY)
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def store(running: Running) -> AsyncIterator[KurrentStore]:
+    """A store behind the server that all tests share."""
+    store = await open_kurrent(f"kurrentdb+discover://{running.target}?tls=false")
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize("scheme", ["kurrentdb", "kurrentdb+discover"])
+async def test_missing_server_is_told_at_once(scheme: str) -> None:
+    """Opening a store that nobody serves fails within seconds and names it, not the password."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable) as failure:
+        await open_kurrent(f"{scheme}://admin:changeit@127.0.0.1:1?tls=false")
+    assert time.monotonic() - began < 10
+    assert f"{scheme}://127.0.0.1:1" in str(failure.value)
+    assert "changeit" not in str(failure.value)
+
+
+@pytest.mark.parametrize("rest", ["?nonsense=1", "?tls=perhaps", ""])
+async def test_bad_connection_string_is_told_without_password(rest: str) -> None:
+    """A connection string that the client refuses is refused without showing the password."""
+    with pytest.raises(ValueError, match="no connection string") as failure:
+        await open_kurrent(f"kurrentdb://admin:changeit@{rest}")
+    assert "changeit" not in str(failure.value)
+
+
+@pytest.mark.parametrize("scheme", ["kurrentdb", "kurrentdb+discover"])
+async def test_store_outlives_its_server(tmp_path: Path, scheme: str) -> None:
+    """While the server is away calls raise StoreUnavailable; once it is back they work again."""
+    stream = fresh()
+    with server(tmp_path) as first:
+        store = await open_kurrent(f"{scheme}://{first.target}?tls=false")
+        await store.append(stream, new(3), Expected.NO_STREAM)
+        subscription = store.subscribe()
+        seen = [e async for batch in first_batches(subscription, 3) for e in batch.events]
+        first.stop(signal.SIGKILL)
+        with pytest.raises(StoreUnavailable):
+            await anext(subscription)
+        with pytest.raises(StoreUnavailable):
+            await store.append(stream, new(), Expected.ANY)
+        with pytest.raises(StoreUnavailable):
+            [batch async for batch in store.read_stream(stream)]
+        with pytest.raises(StoreUnavailable):
+            await store.head()
+    with server(tmp_path, first.port):
+        answer = await until_available(store, stream)
+        assert answer.revision == 3
+        rest = store.subscribe(after=seen[-1].position)
+        followed = [e async for batch in first_batches(rest, 1) for e in batch.events]
+        assert [e.revision for e in followed] == [3]
+        assert len([e async for b in store.read_stream(stream) for e in b.events]) == 4
+    await store.close()
+
+
+async def first_batches(subscription: AsyncIterator[Batch], count: int) -> AsyncIterator[Batch]:
+    """Batches until they hold so many events; the subscription goes on."""
+    while count > 0:
+        async with asyncio.timeout(10):
+            batch = await anext(subscription)
+        count -= len(batch.events)
+        yield batch
+
+
+async def test_appends_in_flight_are_answered_when_the_server_dies(tmp_path: Path) -> None:
+    """Every append that was begun is answered, and every one that succeeded is in the log."""
+    prefix = fresh()
+    with server(tmp_path) as running:
+        store = await open_kurrent(running.url)
+        parts = [Append(f"{prefix}-{n}", new(), Expected.NO_STREAM) for n in range(3000)]
+        appending = asyncio.create_task(store.append_batch(parts))
+        await anext(store.subscribe(batch=1))  # some are written
+        running.stop(signal.SIGKILL)
+        async with asyncio.timeout(15):
+            answers = await appending
+    kinds = {type(answer) for answer in answers}
+    assert kinds <= {Appended, StoreUnavailable}
+    assert StoreUnavailable in kinds
+    with server(tmp_path, running.port):
+        await until_available(store, fresh())
+        only = Filter(prefixes=(prefix,))
+        kept = {e.position async for b in store.read_all(filter=only) for e in b.events}
+        assert {a.position for a in answers if isinstance(a, Appended)} <= kept
+        again = await store.append_batch(parts)
+    assert all(isinstance(answer, Appended) for answer in again)
+    await store.close()
+
+
+async def test_repeats_are_recognised_after_a_restart(running: Running) -> None:
+    """A process that begins anew recognises appends of the one before."""
+    parts = [Append(fresh(), new(2), Expected.NO_STREAM) for _ in range(20)]
+    first = await open_kurrent(running.url)
+    answers = await first.append_batch(parts)
+    await first.close()
+    second = await open_kurrent(running.url)
+    again = await second.append_batch([*parts, Append(fresh(), new(), Expected.ANY)])
+    await second.close()
+    assert [a.repeated for a in again if isinstance(a, Appended)] == [True] * 20 + [False]
+    assert [a.position for a in again[:20] if isinstance(a, Appended)] == [
+        a.position for a in answers if isinstance(a, Appended)
+    ]
+
+
+async def test_repeats_in_flight_are_recognised(store: KurrentStore) -> None:
+    """Of the same append sent many times at once, one is new and the others repeat it."""
+    stream, events = fresh(), new(2)
+    answers = await asyncio.gather(
+        *(store.append(stream, events, Expected.NO_STREAM) for _ in range(50))
+    )
+    assert sorted(answer.repeated for answer in answers) == [False] + [True] * 49
+    assert len({answer.position for answer in answers}) == 1
+
+
+async def test_append_over_the_message_limit_harms_no_other(store: KurrentStore) -> None:
+    """An append too large for a message is refused; appends around it succeed."""
+    large = [NewEvent(uuid4(), "Large", bytes(1 << 20)) for _ in range(17)]
+    parts = [
+        Append(fresh(), new(), Expected.ANY),
+        Append(fresh(), large, Expected.ANY),
+        Append(fresh(), new(), Expected.ANY),
+    ]
+    answers = await store.append_batch(parts)
+    assert [type(answer) for answer in answers] == [Appended, TooLarge, Appended]
+
+
+async def test_cancelled_append_harms_no_other(store: KurrentStore) -> None:
+    """Appends whose tasks are cancelled leave those around them alone."""
+    stream = fresh()
+    tasks = [
+        asyncio.create_task(store.append(f"{stream}-{n}", new(), Expected.ANY)) for n in range(40)
+    ]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(answer, Appended) for answer in answers[1::2])
+
+
+async def test_checkpoint_of_another_log_is_corruption(tmp_path: Path) -> None:
+    """A subscription from beyond the end of the log raises StoreCorrupt, not StoreUnavailable."""
+    with server(tmp_path) as running:
+        store = await open_kurrent(running.url)
+        with pytest.raises(StoreCorrupt, match="another log"):
+            await anext(store.subscribe(after=1_000_000))
+        await store.close()
+
+
+async def test_closed_store_refuses(running: Running) -> None:
+    """After close, appends and subscriptions raise StoreUnavailable."""
+    store = await open_kurrent(running.url)
+    subscription = store.subscribe()
+    await anext(subscription)
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await store.append(fresh(), new(), Expected.ANY)
+    with pytest.raises(StoreUnavailable):
+        async for _ in subscription:
+            pass
