@@ -1,10 +1,10 @@
 """Money: an amount in integer minor units of an ISO 4217 currency, so that sums are exact."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from google.type.money_pb2 import Money as MoneyMessage
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 # ISO 4217 (2024): currencies in circulation; two decimals unless named below.
 _TWO = """
@@ -43,8 +43,8 @@ class Money(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    currency_code: str
-    minor: int
+    currency_code: Annotated[str, AfterValidator(currency)]
+    minor: Annotated[int, Field(ge=-MAX_MINOR, le=MAX_MINOR)]
 
     @model_validator(mode="before")
     @classmethod

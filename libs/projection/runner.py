@@ -27,10 +27,6 @@ CATCHING_UP = 4 * BATCH
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-class Lagging(Exception):
-    """The views have not come as far as asked within the time that was given."""
-
-
 def digest(views: Sequence[View[Any]]) -> str:
     """Answer a hash of all that decides what the rows mean."""
     parts = [f"{view.name}/{view.version}/{view.schema}" for view in views]

@@ -83,14 +83,14 @@ def broken(log: list[Message]) -> str:
     return "told twice" if len(told) > len(set(told)) else ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(commands, max_size=12))
 def test_no_order_of_commands_breaks_the_loop(asked: list[ActionCommand]) -> None:
     """An action ends once, keeps its links, and tells each customer it answers at most once."""
     assert not broken(history(ACTION, asked))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some_items.filter(bool), st.lists(commands, max_size=6), st.booleans())
 def test_everybody_can_be_told_in_the_end(
     items: tuple[str, ...], between: list[ActionCommand], done: bool
