@@ -1,8 +1,9 @@
 """Group commit: everything that waits to be written shares one transaction and one fsync.
 
 Only the waiting is done in a thread (for the disk, and for another process's lock). The
-statements run on the event loop: apsw lets go of the interpreter lock at each of them, and a
-thread would have to win it back from a busy loop every time, at up to 5 ms a statement.
+statements run on the event loop, in slices: apsw lets go of the interpreter lock at each of them,
+and a thread has to win it back from the loop every time. With an idle loop both are equally fast;
+with a busy one a thread made 22 appends a second where the loop makes thousands.
 """
 
 import asyncio
@@ -117,6 +118,8 @@ class Commits:
                 group.append((future, work(), None))
             except StoreError as refusal:
                 group.append((future, refusal, None))
+            except apsw.ConstraintError as wrong:  # a value of another type than the port's
+                group.append((future, None, TypeError(str(wrong))))
             except apsw.Error:
                 group.append((future, None, None))
                 raise

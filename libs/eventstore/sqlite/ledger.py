@@ -85,8 +85,9 @@ class Types(dict[str, int]):
 class Ledger:
     """The one writing connection of a store, within a transaction: not for two at a time.
 
-    Its methods raise the port's StoreErrors for what the rules refuse, leaving the transaction as
-    it was, and apsw.Error for what befell the file, after which the transaction is lost.
+    Its methods raise the port's StoreErrors for what the rules refuse, and apsw.ConstraintError
+    for values of the wrong type, leaving the transaction as it was; any other apsw.Error is what
+    befell the file, and the transaction is lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,7 +135,7 @@ class Ledger:
                 return self._write(name, stream, events)
             except apsw.ConstraintError as error:
                 if "UNIQUE" not in str(error):
-                    raise TypeError(str(error)) from error
+                    raise
         # The stream is elsewhere, or has one of these ids: has it got all of them, in this order?
         if first := self._repeated(stream, events, expected):
             return first

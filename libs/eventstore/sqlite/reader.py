@@ -1,7 +1,8 @@
 """Reading: bounded slices of the log or of a stream, each in a short read of its own.
 
-Slices are read on the event loop. In a thread they would be slower by a third when the loop is
-idle, and a hundredfold when it is busy: apsw lets go of the interpreter lock at every row.
+Slices are read on the event loop, which has its turn between them. In a thread they would be
+slower by a third when the loop is idle and a hundredfold when it is busy: apsw lets go of the
+interpreter lock at every row, and the thread has to win it back (see ``commits``).
 """
 
 import json

@@ -75,12 +75,13 @@ class SqliteStore:
         left = sys.maxsize if limit is None else limit
         while low <= high and left > 0:
             events, seen = self._reader.stream_slice(
-                window.stream, low, high, min(batch, left), down=backwards
+                window.stream, low, high, min(max(batch, 1), left), down=backwards
             )
             yield Batch(events, events[-1].position)
             low, high = (low, seen - 1) if backwards else (seen + 1, high)
             left -= len(events)
-            await asyncio.sleep(0)
+            if low <= high:
+                await asyncio.sleep(0)
 
     async def read_all(
         self,
@@ -96,10 +97,11 @@ class SqliteStore:
         low, high = 1, self._reader.head()
         if start is not None:
             low, high = (low, min(high, start)) if backwards else (max(low, start), high)
+        low = min(low, high + 1)  # a start beyond the end may be beyond SQLite's integers, too
         left = sys.maxsize if limit is None else limit
         while left > 0:
             events, seen = self._reader.log_slice(
-                low, high, min(batch, left), condition, down=backwards
+                low, high, min(max(batch, 1), left), condition, down=backwards
             )
             low, high = (low, seen - 1) if backwards else (seen + 1, high)
             left -= len(events)
@@ -131,7 +133,7 @@ class SqliteStore:
                 yield Batch((), seen, caught_up=True)
             while True:
                 await feed.beyond(seen)
-                events, seen = self._reader.log_slice(seen + 1, feed.head, batch, condition)
+                events, seen = self._reader.log_slice(seen + 1, feed.head, max(batch, 1), condition)
                 yield Batch(events, seen, caught_up=seen == feed.head)
                 await asyncio.sleep(0)
 

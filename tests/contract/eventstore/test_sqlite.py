@@ -82,15 +82,17 @@ async def test_refusals_do_not_disturb_their_group(store: SqliteStore) -> None:
     """In one commit some appends are refused or malformed, and the others are written."""
     seen = count_commits(store)
     malformed = NewEvent(some(1)[0].id, "Noted", "text")  # type: ignore[arg-type]
+    ungoverned = StreamMetadata(max_count="many")  # type: ignore[arg-type]
     answers = await asyncio.gather(
         store.append("order-1", some(2), Expected.NO_STREAM),
         store.append("order-1", some(1), 7),
         store.append("order-2", [*some(1), malformed], Expected.NO_STREAM),
         store.append("order-3", some(1), Expected.EXISTS),
+        store.set_stream_metadata("order-3", ungoverned),
         store.append("order-4", some(1), Expected.NO_STREAM),
         return_exceptions=True,
     )
-    kinds = [Appended, WrongExpectedRevision, TypeError, WrongExpectedRevision, Appended]
+    kinds = [Appended, WrongExpectedRevision, TypeError, WrongExpectedRevision, TypeError, Appended]
     assert [type(answer) for answer in answers] == kinds
     assert len(seen) == 1
     assert [event.stream for event in await log_of(store, "")] == ["order-1", "order-1", "order-4"]

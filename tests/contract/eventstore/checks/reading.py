@@ -71,6 +71,7 @@ async def check_log_is_read_from_a_position(store: EventStore) -> None:
     assert ids(await log_of(store, prefix, start=middle)) == ids(events[2:])
     backwards = await log_of(store, prefix, start=middle, backwards=True)
     assert ids(backwards) == ids(events[2::-1])
+    assert await log_of(store, prefix, start=2**62) == []
 
 
 async def check_log_is_read_backwards(store: EventStore) -> None:
