@@ -1,0 +1,1 @@
+"""What must be true of fitted models and of the equity policy."""
