@@ -101,9 +101,16 @@ class Inflow:
         self._some.set()
         self._due.set()
 
-    async def take(self) -> Batch:
-        """Answer what has come; wait until something has. Raises what ended the subscription."""
-        await self._some.wait()
+    async def take(self, patience: float) -> Batch | None:
+        """Answer what has come; None when nothing has for `patience` seconds.
+
+        Raises what ended the subscription.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                await self._some.wait()
+        except TimeoutError:
+            return None
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 await self._due.wait()

@@ -1,8 +1,10 @@
 """KurrentDB behind the port."""
 
 import asyncio
+import logging
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from kurrentdbclient import StreamState
 
@@ -38,6 +40,11 @@ TIMEOUT = 5.0
 
 WINDOW = 32
 """Events that the server looks at before it tells how far it is, when none of them matches."""
+
+WATCH = 1.0
+"""Seconds of silence after which a subscription is compared with the log's head."""
+
+log = logging.getLogger(__name__)
 
 _STATES = {
     Expected.ANY: StreamState.ANY,
@@ -162,11 +169,31 @@ class KurrentStore:
         filter: Filter = Filter(),  # noqa: A002, B008 (it is frozen)
         batch: int = BATCH,
     ) -> AsyncIterator[Batch]:
-        """Follow the log; see the port."""
+        """Follow the log; see the port.
+
+        When a subscription is silent for `WATCH` seconds while the log goes on, it is begun again
+        from where it is: the connection may be dead; or the server may have come a little further
+        than it says, as KurrentDB does between the checkpoints of a live subscription.
+        """
+        position = after or 0
+        while True:
+            async with aclosing(self._follow(position, filter, batch)) as batches:
+                async for news in batches:
+                    position = news.position
+                    self._know(position)
+                    yield news
+
+    async def _follow(
+        self,
+        position: int,
+        filter: Filter,  # noqa: A002
+        batch: int,
+    ) -> AsyncGenerator[Batch, None]:
+        """Follow the log from after `position` until it goes on in silence."""
         async with self._connection.calling() as client:
             async with asyncio.timeout(2 * TIMEOUT):
                 source = await client.subscribe_to_all(
-                    commit_position=after or None,
+                    commit_position=position or None,
                     include_checkpoints=True,
                     include_caught_up=True,
                     include_fell_behind=True,
@@ -174,11 +201,15 @@ class KurrentStore:
                     checkpoint_interval_multiplier=1,
                     **wanted(filter),
                 )
-            async with Inflow(source, batch, after or 0, selects(filter)) as inflow:
+            async with Inflow(source, batch, position, selects(filter)) as inflow:
                 while True:
-                    news = await inflow.take()
-                    self._know(news.position)
-                    yield news
+                    news = await inflow.take(WATCH)
+                    if news is not None:
+                        position = news.position
+                        yield news
+                    elif await self.head() > position:
+                        log.info("the log goes on beyond %d in silence: following anew", position)
+                        return
 
     async def head(self) -> int:
         """Position of the last event that is not KurrentDB's own (0: none)."""

@@ -9,6 +9,8 @@ from google.protobuf.duration_pb2 import Duration
 from kurrentdbclient import AsyncKurrentDBClient
 from kurrentdbclient.protos.v1 import shared_pb2
 from kurrentdbclient.protos.v1.streams_pb2 import (
+    AppendReq,
+    AppendResp,
     BatchAppendReq,
     BatchAppendResp,
     ReadReq,
@@ -201,4 +203,24 @@ async def test_senseless_reads_are_refused(
     """A read of nothing in particular, of no name, or of what cannot be followed is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await read(channel, ReadReq(options=options))
+    assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [],
+        [AppendReq(proposed_message=AppendReq.ProposedMessage(metadata={"type": "Noted"}))],
+        [AppendReq(options=AppendReq.Options(any=shared_pb2.Empty()))],
+    ],
+)
+async def test_append_without_its_options_is_refused(
+    channel: grpc.aio.Channel, requests: list[AppendReq]
+) -> None:
+    """An Append call that does not say first where to append is refused."""
+    call = channel.stream_unary(
+        f"{STREAMS}/Append", AppendReq.SerializeToString, AppendResp.FromString
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await call(iter(requests))
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
