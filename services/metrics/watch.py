@@ -1,7 +1,7 @@
 """Customer equity as it changes: now, after every change, and a sign of life in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated
 
 from equiloop.metrics.v1 import service_pb2 as api
@@ -29,7 +29,7 @@ async def watch(
     *,
     pause: float = PAUSE,
     heartbeat: float = HEARTBEAT,
-) -> AsyncIterator[api.WatchCustomerEquityResponse]:
+) -> AsyncGenerator[api.WatchCustomerEquityResponse, None]:
     """Answer ``equity`` once the log has ``moved`` past ``seen``, and whenever it is another.
 
     What moved the log need not have changed equity; and where `now` moves on, midnight changes it

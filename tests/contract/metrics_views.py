@@ -9,7 +9,10 @@ from uuid import uuid4
 
 from google.protobuf.message import Message
 
-from libs.eventstore.port import RecordedEvent
+from libs.contract.events import CODEC
+from libs.decider import Request
+from libs.eventstore.port import Expected, RecordedEvent
+from libs.eventstore.sqlite import SqliteStore, open_sqlite
 from libs.projection import Fact
 from libs.projection.duck import DuckDatabase
 from services.metrics.views import VIEWS
@@ -65,3 +68,18 @@ def after(*events: Message) -> Iterator[Any]:
 def rows(database: DuckDatabase) -> dict[str, Sequence[tuple[Any, ...]]]:
     """Answer all that the views hold."""
     return {table: database.rows(table) for table in TABLES}
+
+
+async def store_with(path: Path, events: Sequence[Message]) -> SqliteStore:
+    """Open a log that holds ``events``."""
+    store = await open_sqlite(path)
+    await record(store, *events)
+    return store
+
+
+async def record(store: SqliteStore, *events: Message) -> None:
+    """Append events, each to a stream of its own."""
+    for event in events:
+        request = Request()
+        new = CODEC.encode([event], request.id, request.metadata())
+        await store.append(f"some-{request.id}", new, Expected.NO_STREAM)

@@ -1,6 +1,5 @@
 """The metrics views in a real DuckDB: rebuilt as they lived, labels and fits as they now are."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,19 @@ from equiloop.metrics.v1 import service_pb2 as api
 from google.protobuf.message import Message
 
 from libs.contract.events import CODEC
-from libs.decider import Request
-from libs.eventstore.port import Expected
-from libs.eventstore.sqlite import SqliteStore, open_sqlite
 from libs.projection import Projection, rebuild
 from libs.projection.duck import DuckDatabase
 from services.metrics.views import VIEWS, customers, fits, policies
-from tests.contract.metrics_views import TABLES, after, facts_of, fold, opened, rows
+from tests.contract.metrics_views import (
+    TABLES,
+    after,
+    facts_of,
+    fold,
+    opened,
+    record,
+    rows,
+    store_with,
+)
 from tests.specs.metrics.facts import (
     PARETO,
     SPEND,
@@ -29,16 +34,6 @@ from tests.specs.metrics.facts import (
     refunded,
     registered,
 )
-
-
-async def store_with(path: Path, events: Sequence[Message]) -> SqliteStore:
-    """Open a log that holds ``events``, each in a stream of its own."""
-    store = await open_sqlite(path)
-    for number, event in enumerate(events):
-        request = Request()
-        new = CODEC.encode([event], request.id, request.metadata())
-        await store.append(f"some-{number}", new, Expected.NO_STREAM)
-    return store
 
 
 def long_history() -> list[Message]:
@@ -62,9 +57,7 @@ async def test_a_rebuild_equals_the_views_that_lived(tmp_path: Path) -> None:
     store = await store_with(tmp_path / "log.db", events[:50])
     live = Projection(store, CODEC, DuckDatabase(tmp_path / "live"), VIEWS)
     for number, event in enumerate(events[50:]):
-        request = Request()
-        new = CODEC.encode([event], request.id, request.metadata())
-        await store.append(f"more-{number}", new, Expected.NO_STREAM)
+        await record(store, event)
         if number % 20 == 0:
             await live.catch_up(await store.head())
     head = await store.head()
