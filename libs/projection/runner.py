@@ -105,15 +105,21 @@ class Projection(Generic[C]):
     async def _batches(self) -> AsyncIterator[Batch]:
         """Follow the log from the checkpoint; until caught up once, in larger batches."""
         events: list[RecordedEvent] = []
-        behind = True
+        behind, position = True, 0
         types = Filter(frozenset(self._by_type))
-        async for batch in self._store.subscribe(after=self._checkpoint, filter=types, batch=BATCH):
-            events.extend(batch.events)
-            behind = behind and not batch.caught_up
-            if behind and 0 < len(events) < CATCHING_UP:
-                continue
-            yield Batch(events, batch.position, batch.caught_up)
-            events = []
+        following = self._store.subscribe(after=self._checkpoint, filter=types, batch=BATCH)
+        try:
+            async for batch in following:
+                events.extend(batch.events)
+                behind, position = behind and not batch.caught_up, batch.position
+                if behind and 0 < len(events) < CATCHING_UP:
+                    continue
+                yield Batch(events, position, batch.caught_up)
+                events = []
+        except StoreUnavailable:
+            if events:  # a store that is lost again and again must not keep us where we are
+                yield Batch(events, position)
+            raise
 
     async def _take(self, events: Sequence[RecordedEvent], position: int) -> None:
         if not events and position <= self._position:
