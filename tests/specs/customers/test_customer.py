@@ -166,9 +166,22 @@ def test_labels_replace_labels() -> None:
 
 
 def test_the_same_labels_change_nothing() -> None:
-    """Labels that a customer has already leave no trace."""
-    command = LabelCustomer(name=ANNA, cohort="1997-q1", segments=("vip", "early"))
-    given(CUSTOMER, registered()).when(decide, command).then()
+    """Labels that a customer has already, from the first day or since, leave no trace."""
+    first = LabelCustomer(name=ANNA, cohort="1997-q1", segments=("vip", "early"))
+    given(CUSTOMER, registered()).when(decide, first).then()
+    second = LabelCustomer(name=ANNA, cohort="1998-q1")
+    given(CUSTOMER, registered()).when(decide, second).then(labelled("1998-q1"))
+    happened = registered(), labelled("1998-q1")
+    given(CUSTOMER, *happened).when(decide, second).then()
+    given(CUSTOMER, *happened).when(decide, first).then(labelled("1997-q1", "early", "vip"))
+
+
+def test_the_last_change_is_known() -> None:
+    """Each event moves the time of the last change."""
+    changes: list[Any] = [registered(), updated(), labelled(), assigned("managers/maria")]
+    for count, event in enumerate(changes, 1):
+        event.event_time.CopyFrom(timestamp(NOW + timedelta(days=count)))
+        assert given(CUSTOMER, *changes[:count]).state.changed == event.event_time
 
 
 def test_exactly_one_manager_answers() -> None:

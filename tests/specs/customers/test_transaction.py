@@ -173,6 +173,14 @@ def test_a_refund_of_a_purchase_ahead_of_our_clock_is_not_before_it() -> None:
     bought.when(decide, refund(1)).then(refunded(1, ahead))
 
 
+def test_the_last_change_is_known() -> None:
+    """A refund moves the time of the last change."""
+    later = refunded(1)
+    later.event_time.CopyFrom(timestamp(NOW + timedelta(days=1)))
+    assert given(TRANSACTION, recorded()).state.changed == timestamp(NOW)
+    assert given(TRANSACTION, recorded(), later).state.changed == later.event_time
+
+
 def test_only_a_transaction_can_be_refunded() -> None:
     """A refund of what was never bought finds nothing."""
     given(TRANSACTION).when(decide, refund(1)).refused(NotFound, resource=ONE)

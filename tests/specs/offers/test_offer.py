@@ -1,5 +1,6 @@
 """What may become of an offer."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -109,6 +110,14 @@ def test_an_offer_is_launched_once() -> None:
     given(OFFER, *happened).when(decide, LAUNCH).refused(
         Refusal, "OFFER_ALREADY_LAUNCHED", offer=ONE
     )
+
+
+def test_the_last_change_is_known() -> None:
+    """Each step moves the time of the last change."""
+    steps: list[Any] = [drafted(), approved(), launched()]
+    for count, event in enumerate(steps, 1):
+        event.event_time.CopyFrom(timestamp(NOW + timedelta(days=count)))
+        assert given(OFFER, *steps[:count]).state.changed == event.event_time
 
 
 @pytest.mark.parametrize("command", [APPROVE, LAUNCH], ids=["approve", "launch"])

@@ -142,6 +142,14 @@ def test_nothing_is_told_before_it_happens() -> None:
     given(PRESENTATION, presented()).when(decide, yes(over)).refused(Invalid)
 
 
+@pytest.mark.parametrize("answer", [accepted(), refused()], ids=["yes", "no"])
+def test_the_last_change_is_known(answer: events.OfferAccepted | events.OfferRefused) -> None:
+    """The answer moves the time of the last change."""
+    answer.event_time.CopyFrom(timestamp(NOW + timedelta(days=1)))
+    assert given(PRESENTATION, presented()).state.changed == timestamp(NOW)
+    assert given(PRESENTATION, presented(), answer).state.changed == answer.event_time
+
+
 def test_only_a_refusal_has_a_reason() -> None:
     """A reason beside a yes is refused at its field; blank words are none."""
     message = api.RecordResponseRequest(name=ONE, answer=api.ANSWER_ACCEPTED, reason="Lovely")
