@@ -73,7 +73,7 @@ class Demo:
             refusals = await act.offer(gateway, sentences, names, advance)
             await _heard(gateway, refusals)
         with self.phase("models", 1) as advance:
-            self.report |= await figures.fit(gateway)
+            self.report |= await figures.fit(gateway, figures.spend_limit(purchases))
             advance(1)
         await self._ask(gateway, _one_told(sentences, names))
 

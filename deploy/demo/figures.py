@@ -1,5 +1,7 @@
 """What the demo reports: equity, models, the funnel, themes at stake, one lineage."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +9,7 @@ from equiloop.feedback.v1 import service_pb2 as feedback
 from equiloop.metrics.v1 import events_pb2 as models
 from equiloop.metrics.v1 import service_pb2 as metrics
 
+from deploy.demo.cdnow import Purchase
 from deploy.demo.gateway import Gateway, request_id
 from deploy.demo.listen import SAMPLE
 from libs.kernel.money import EXPONENTS, to_message, to_minor
@@ -15,18 +18,30 @@ from libs.kernel.values import timestamp
 AS_OF = timestamp(datetime(1998, 6, 30, 23, 59, 59, tzinfo=UTC))
 """The end of the 78 weeks that CDNOW's customers were followed."""
 
-MARGIN, DISCOUNT, SPEND_LIMIT = 0.30, 0.15, 4_000_00
+MARGIN, DISCOUNT, LEFT_OUT = 0.30, 0.15, 10
 _KINDS = (models.MODEL_KIND_PARETO_NBD, models.MODEL_KIND_GAMMA_GAMMA)
 Report = dict[str, Any]
 
 
-async def fit(gateway: Gateway) -> Report:
+def spend_limit(purchases: Iterable[Purchase]) -> int:
+    """Answer the limit, in cents, that leaves out the ten biggest spenders and nobody else.
+
+    The study leaves out ten customers, "over $4,000"; twelve of CDNOW's spent more than that in
+    all, and the ten of them are those who spent most. Their limit is what the eleventh spent.
+    """
+    spent: Counter[int] = Counter()
+    for purchase in purchases:
+        spent[purchase.customer] += purchase.cents
+    return spent.most_common(LEFT_OUT + 1)[-1][1]
+
+
+async def fit(gateway: Gateway, limit: int) -> Report:
     """Set the policy of the published study and fit both models on its sample."""
     policy = metrics.SetEquityPolicyRequest(
         margin=MARGIN,
         annual_discount_rate=DISCOUNT,
         currency_code="USD",
-        spend_limit=to_message(SPEND_LIMIT, "USD"),
+        spend_limit=to_message(limit, "USD"),
         request_id=request_id("policy"),
     )
     await gateway.send(gateway.metrics.SetEquityPolicy(policy))
@@ -61,6 +76,7 @@ async def equity(gateway: Gateway) -> Report:
         "customers": group.total.customer_count,
         "customers_without_repeat": group.without_repeat.customer_count,
         "customers_left_out": answer.left_out_customer_count,
+        "spend_limit": _amount(answer.policy.spend_limit),
         "customer_equity": _amount(group.total.equity),
         "mean_clv": _amount(group.total.mean_clv),
         "equity_without_repeat": _amount(group.without_repeat.equity),

@@ -35,7 +35,8 @@ def _equity(report: dict[str, Any]) -> Table:
         f"{report['equity_without_repeat']:,.2f}",
         f"{report['mean_clv_without_repeat']:,.2f}",
     )
-    table.add_row("left out: spent over 4,000", f"{report['customers_left_out']:,}", "", "")
+    left_out = f"left out: spent over {report['spend_limit']:,.2f}"
+    table.add_row(left_out, f"{report['customers_left_out']:,}", "", "")
     return table
 
 
