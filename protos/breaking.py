@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+BUF = str(Path(sys.executable).with_name("buf"))
 
 
 def _run(*command: str, cwd: Path = ROOT, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -29,7 +30,7 @@ def versions(root: Path = ROOT) -> list[str]:
 
 def image(folder: Path, into: Path) -> subprocess.CompletedProcess[bytes]:
     """Compile the contract in ``folder`` into one file."""
-    return _run("buf", "build", str(folder), "-o", str(into))
+    return _run(BUF, "build", str(folder), "-o", str(into))
 
 
 def breaks(new: Path, commit: str, root: Path, scratch: Path) -> str:
@@ -40,7 +41,7 @@ def breaks(new: Path, commit: str, root: Path, scratch: Path) -> str:
     _run("tar", "-x", "-C", str(old), data=packed.stdout)
     (old / "build/googleapis").symlink_to(ROOT / "build/googleapis")
     was = scratch / f"{commit}.binpb"
-    for done in (image(old, was), _run("buf", "breaking", str(new), "--against", str(was))):
+    for done in (image(old, was), _run(BUF, "breaking", str(new), "--against", str(was))):
         if done.returncode:
             return (done.stdout + done.stderr).decode()
     return ""
