@@ -54,7 +54,7 @@ def append_error(error: Exception, stream: str) -> status_pb2.Status:
         case _:
             log.error("an append to %r failed", stream, exc_info=error)
             code, detail = code_pb2.UNKNOWN, shared_pb2.Unknown()
-    status = status_pb2.Status(code=code, message=str(error))
+    status = status_pb2.Status(code=code, message=said(error))
     status.details.Pack(detail)
     return status
 
@@ -68,6 +68,11 @@ async def told(context: Context, stream: str = "") -> AsyncIterator[None]:
         log.debug("the client of stream %r has left", stream)
     except Exception as error:
         await context.abort(*_status(error, stream))
+
+
+def said(error: Exception) -> str:
+    """Answer an error's message; a timeout brings none."""
+    return str(error) or "the store did not answer in time"
 
 
 def _status(error: Exception, stream: str) -> tuple[grpc.StatusCode, str, Trailers]:
@@ -90,7 +95,7 @@ def _status(error: Exception, stream: str) -> tuple[grpc.StatusCode, str, Traile
         case _:
             log.error("a call for stream %r failed", stream, exc_info=error)
             return grpc.StatusCode.INTERNAL, "the store failed; its own log says how", ()
-    return code, str(error), ()
+    return code, said(error), ()
 
 
 def _refusal(error: WrongExpectedRevision | StreamTombstoned, stream: str) -> tuple[str, Trailers]:

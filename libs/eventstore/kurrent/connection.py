@@ -55,6 +55,8 @@ class Connection:
         self, stream: str = "", expected: ExpectedState = Expected.ANY
     ) -> AsyncIterator[AsyncKurrentDBClient]:
         """Lend the client for a call. Raises the port's errors; looks for the leader when lost."""
+        if self.client.is_closed:
+            raise StoreUnavailable("the store was closed")
         with translated():
             await self.client.connect()
         used = self.client.connection_id

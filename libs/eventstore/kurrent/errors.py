@@ -16,16 +16,13 @@ from libs.eventstore.port import (
     StoreUnavailable,
     StreamNotFound,
     StreamTombstoned,
-    TooLarge,
     WrongExpectedRevision,
 )
 
-_LARGE = (
-    client.MaximumAppendSizeExceededError,
-    client.RecordMaxSizeExceededError,
-    client.TransactionMaxSizeExceededError,
-)
-_REFUSED = (client.BadRequestError, client.InvalidArgumentError, client.InvalidTransactionError)
+_KINDS = {
+    grpc.StatusCode.DATA_LOSS: StoreCorrupt,
+    grpc.StatusCode.INVALID_ARGUMENT: StoreError,
+}
 
 
 @contextmanager
@@ -40,16 +37,14 @@ def translated(stream: str = "", expected: ExpectedState = Expected.ANY) -> Iter
 
 
 def named(error: Exception, stream: str, expected: ExpectedState) -> StoreError:
-    """Answer the port's error for the client's; what is not the writer's fault is unavailability.
+    """Answer the port's error for the client's.
 
-    A gRPC error that is none of the known kinds may pass, so it counts as unavailability, too:
+    What is neither the caller's fault nor the log's counts as unavailability, for it may pass:
     an append may be sent again, and a consumer comes again from its checkpoint.
     """
+    status = error if isinstance(error, grpc.aio.AioRpcError) else error.__cause__
     if isinstance(error, grpc.RpcError):
         error = handle_streams_rpc_error(error)
-    cause = error.__cause__
-    if isinstance(cause, grpc.aio.AioRpcError) and cause.code() is grpc.StatusCode.DATA_LOSS:
-        return StoreCorrupt(cause.details() or "the server's log is damaged")
     match error:
         case client.WrongCurrentVersionError(actual_version=actual):
             return WrongExpectedRevision(stream, expected, actual if type(actual) is int else None)
@@ -57,9 +52,8 @@ def named(error: Exception, stream: str, expected: ExpectedState) -> StoreError:
             return StreamTombstoned(f"stream {stream!r} was deleted for ever")
         case client.NotFoundError():
             return StreamNotFound(f"stream {stream!r} was not found")
-        case _ if isinstance(error, _LARGE):
-            return TooLarge(f"stream {stream!r}: {error}")
-        case _ if isinstance(error, _REFUSED):
-            return StoreError(f"stream {stream!r}: {error}")
+        case _ if isinstance(status, grpc.aio.AioRpcError):
+            kind = _KINDS.get(status.code(), StoreUnavailable)
+            return kind(f"{status.code().name}: {status.details()}")
         case _:
             return StoreUnavailable(f"{type(error).__name__}: {error}")

@@ -127,16 +127,14 @@ class Inflow:
         return batch
 
     def _note(self, received: Received) -> None:
+        # Marks of older servers have no position.
+        self._position = max(self._position, received.commit_position)
         if isinstance(received, CaughtUp | FellBehind):
             self._live = isinstance(received, CaughtUp)
-            # Older servers do not say where that is.
-            self._position = max(self._position, received.commit_position)
-        else:
-            self._position = received.commit_position
-            if not isinstance(received, Checkpoint):
-                event = recorded(received)
-                if self._select(event):
-                    self._events.append(event)
+        elif not isinstance(received, Checkpoint):
+            event = recorded(received)
+            if self._select(event):
+                self._events.append(event)
         self._news = True
         self._some.set()
         if self._live:

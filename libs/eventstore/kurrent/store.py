@@ -180,7 +180,8 @@ class KurrentStore:
             async with aclosing(self._follow(position, filter, batch)) as batches:
                 async for news in batches:
                     position = news.position
-                    self._know(position)
+                    if news.events:
+                        self._know(news.events[-1].position)
                     yield news
 
     async def _follow(

@@ -189,13 +189,15 @@ async def test_checkpoint_of_another_log_is_corruption(tmp_path: Path) -> None:
 
 
 async def test_closed_store_refuses(running: Running) -> None:
-    """After close, appends and subscriptions raise StoreUnavailable."""
+    """After close, calls and subscriptions raise StoreUnavailable."""
     store = await open_kurrent(running.url)
     subscription = store.subscribe()
     await anext(subscription)
     await store.close()
     with pytest.raises(StoreUnavailable):
         await store.append(fresh(), new(), Expected.ANY)
+    with pytest.raises(StoreUnavailable):
+        await store.head()
     with pytest.raises(StoreUnavailable):
         async for _ in subscription:
             pass
