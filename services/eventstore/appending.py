@@ -16,7 +16,7 @@ from kurrentdbclient.protos.v1.streams_pb2 import (
     BatchAppendResp,
 )
 
-from libs.eventstore.port import Appended, EventStore, Expected, StoreError, WrongExpectedRevision
+from libs.eventstore.port import Appended, EventStore, Expected, WrongExpectedRevision
 from services.eventstore import metastreams, wire
 from services.eventstore.drafts import Draft, Drafts, draft
 from services.eventstore.drain import Drain, Draining
@@ -41,7 +41,7 @@ class Appending:
             answer.stream_identifier.stream_name = whole.stream.encode()
             try:
                 _succeed(answer, await self._append(whole))
-            except (StoreError, ValueError, TimeoutError) as error:
+            except Exception as error:  # it is one append's own, and the call has others
                 answer.error.CopyFrom(append_error(error, whole.stream))
             finally:
                 slots.release()

@@ -65,8 +65,9 @@ class Drafts:
             for proposed in request.proposed_messages:
                 found.add(proposed)
         except (wire.BadRequest, TooLarge) as error:
-            self._drafts.pop(key, None)
-            return Draft(error=error)
+            spoiled = self._drafts.pop(key, None) or Draft()
+            spoiled.error = error
+            return spoiled
         return self._drafts.pop(key) if request.is_final else None
 
 

@@ -99,13 +99,14 @@ def _status(error: Exception, stream: str) -> tuple[grpc.StatusCode, str, Traile
 
 
 def _refusal(error: WrongExpectedRevision | StreamTombstoned, stream: str) -> tuple[str, Trailers]:
-    name = ("stream-name", stream.encode("ascii", "backslashreplace").decode())
+    name = ("stream-name", stream.encode("unicode_escape").decode())
     if isinstance(error, StreamTombstoned):
         return f"Event stream '{stream}' is deleted.", (("exception", "stream-deleted"), name)
     wanted = error.expected if isinstance(error.expected, int) else _NUMBERS[error.expected]
     actual = _NO_STREAM if error.actual is None else error.actual
+    one_line = stream.replace("\n", "\\n")  # the client's pattern for this stops at a line's end
     message = (
-        f"Append failed due to WrongExpectedVersion. Stream: {stream}, "
+        f"Append failed due to WrongExpectedVersion. Stream: {one_line}, "
         f"Expected version: {wanted}, Actual version: {actual}"
     )
     return message, (

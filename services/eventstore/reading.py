@@ -95,8 +95,9 @@ class Reading:
                     limit=span.limit,
                     batch=span.batch,
                 )
-                async for batch in batches:
-                    await answers.events(batch.events)
+                async with closing(batches):
+                    async for batch in batches:
+                        await answers.events(batch.events)
         except StreamNotFound:
             await answers.write(wire.stream_not_found(name))
 

@@ -41,6 +41,20 @@ def test_unmet_expectations_end_nothing(client: KurrentDBClient, stream: str) ->
     assert len(client.get_stream(stream)) == 5
 
 
+def test_names_may_have_any_character(client: KurrentDBClient) -> None:
+    """A name with line ends, quotes, letters of any alphabet comes back whole in errors, too."""
+    stream = fresh("line\nend 'quoted' Größe \\ 🎈")
+    client.append_to_stream(stream, events=events(2), current_version=StreamState.NO_STREAM)
+    assert client.get_stream(stream)[0].stream_name == stream
+    with pytest.raises(NotFoundError):
+        client.delete_stream(fresh(stream), current_version=3)
+    with pytest.raises(WrongCurrentVersionError):
+        client.append_to_stream(stream, events=event(), current_version=7)
+    client.tombstone_stream(stream, current_version=1)
+    with pytest.raises(StreamIsDeletedError, match="Größe"):
+        client.get_stream(stream)
+
+
 def test_tombstoned_stream_is_deleted_for_ever(client: KurrentDBClient, stream: str) -> None:
     """Whatever is done with a tombstoned stream raises the client's error."""
     client.tombstone_stream(stream, current_version=StreamState.ANY)
