@@ -64,9 +64,12 @@ class Commits:
 
     async def close(self) -> None:
         """Finish what was submitted, and stop."""
+        if self._closed:
+            return
         self._closed = True
         if self._task:
-            await self._task
+            await asyncio.wait([self._task])
+        await self._thread.run(lambda: None)  # a cancelled task leaves its commit behind
         self._thread.stop()
 
     async def _work_off(self) -> None:
@@ -83,6 +86,11 @@ class Commits:
             await self._begin()
             await self._fill(group)
             await self._thread.run(self._ledger.commit)
+        except asyncio.CancelledError:  # by whoever cancels every task there is
+            self._thread.run(self._ledger.rollback)  # unless it is being committed there
+            for future in [*(future for future, _, _ in group), *self._drop_waiting()]:
+                future.cancel()
+            raise
         except Exception as lost:
             with suppress(apsw.Error):
                 self._ledger.rollback()

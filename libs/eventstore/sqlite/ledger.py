@@ -11,7 +11,7 @@ from uuid import UUID
 
 import apsw
 
-from libs.eventstore.bounds import check_append
+from libs.eventstore.bounds import check_append, check_stream
 from libs.eventstore.port import (
     Appended,
     Expected,
@@ -155,6 +155,7 @@ class Ledger:
 
     def tombstone(self, name: str, expected: ExpectedState) -> None:
         """End a stream for ever; see the port."""
+        check_stream(name)
         stream = self._find(name)
         if not stream.meets(expected):
             raise _conflict(name, stream, expected)
@@ -162,6 +163,7 @@ class Ledger:
 
     def govern(self, name: str, metadata: StreamMetadata) -> None:
         """Replace a stream's metadata; see the port."""
+        check_stream(name)
         stream = self._find(name)
         custom = json.dumps(metadata.custom, ensure_ascii=False) if metadata.custom else None
         self._connection.execute(
@@ -184,20 +186,12 @@ class Ledger:
 
     def _write(self, name: str, stream: Stream, events: Sequence[NewEvent]) -> Appended:
         """Insert all of the events or, with a ConstraintError, none."""
-        key = stream.id or self._intern(name)
-        places = zip(count(self.head + 1), count(stream.revision + 1), events)
+        key, types, now = stream.id or self._intern(name), self._types, self._now
         rows = [
-            (
-                position,
-                key,
-                revision,
-                e.id.bytes,
-                self._types[e.type],
-                self._now,
-                e.data,
-                e.metadata,
+            (position, key, revision, e.id.bytes, types[e.type], now, e.data, e.metadata)
+            for position, revision, e in zip(
+                count(self.head + 1), count(stream.revision + 1), events
             )
-            for position, revision, e in places
         ]
         if len(rows) == 1:
             self._connection.execute(INSERT, rows[0])

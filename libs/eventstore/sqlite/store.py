@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from libs.eventstore.bounds import check_stream
 from libs.eventstore.port import (
     BATCH,
     Append,
@@ -155,7 +154,6 @@ class SqliteStore:
 
     async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
         """Replace what governs a stream; see the port."""
-        check_stream(stream)
         await self._write(partial(self._ledger.govern, stream, metadata))
 
     async def close(self) -> None:

@@ -22,6 +22,7 @@ from libs.eventstore.port import (
     StoreCorrupt,
     StoreUnavailable,
     StreamMetadata,
+    TooLarge,
     WrongExpectedRevision,
 )
 from libs.eventstore.sqlite import SqliteStore, commits, feed, open_sqlite, reader
@@ -130,6 +131,15 @@ async def test_ids_are_unique_within_a_stream(store: SqliteStore) -> None:
         with pytest.raises(WrongExpectedRevision):
             await store.append("order-1", attempt, expected)
     assert ids(await stream_of(store, "order-1")) == ids(events)
+
+
+async def test_no_stream_gets_a_name_that_it_cannot_have(store: SqliteStore) -> None:
+    """A name that no append may use cannot be tombstoned or governed either."""
+    for name, refusal in (("", ValueError), ("a\0b", ValueError), ("x" * 513, TooLarge)):
+        with pytest.raises(refusal):
+            await store.tombstone(name, Expected.ANY)
+        with pytest.raises(refusal):
+            await store.set_stream_metadata(name, StreamMetadata(max_count=1))
 
 
 async def test_delete_outlives_metadata(store: SqliteStore) -> None:
@@ -340,4 +350,22 @@ async def test_close_finishes_what_was_begun(tmp_path: Path) -> None:
             await call
     store = await open_sqlite(tmp_path / "log.db")
     assert len(events_of([batch async for batch in store.read_all()])) == 3
+    await store.close()
+
+
+async def test_close_after_all_tasks_were_cancelled(tmp_path: Path) -> None:
+    """A store whose tasks were cancelled amid a commit closes, and the log is whole."""
+    store = await open_sqlite(tmp_path / "log.db")
+    before = asyncio.all_tasks()
+    for number in range(50):
+        part = [Append(f"order-{n}", some(1), Expected.ANY) for n in range(number + 1)]
+        asyncio.create_task(store.append_batch(part))  # noqa: RUF006 (it is cancelled below)
+    await asyncio.sleep(0.002)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    await store.close()
+    store = await open_sqlite(tmp_path / "log.db")
+    positions = [event.position for event in await log_of(store, "")]
+    assert positions == list(range(1, len(positions) + 1))
+    await store.append("order-1", some(1), Expected.ANY)
     await store.close()
