@@ -124,11 +124,9 @@ class Wrapper:
         drained = asyncio.ensure_future(self.draining.wait())
         following = asyncio.ensure_future(anext(replies))
         try:
-            while not drained.done():
+            while not drained.done() and (left := until - _now()) > 0:
                 await asyncio.wait(
-                    {drained, following},
-                    timeout=max(until - _now(), 0),
-                    return_when=asyncio.FIRST_COMPLETED,
+                    {drained, following}, timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
                 if not following.done():
                     return

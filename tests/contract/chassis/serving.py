@@ -66,6 +66,7 @@ class Running:
     """The server and a channel to it."""
 
     server: Server
+    address: str
     channel: grpc.aio.Channel
 
     async def get(self, **options: Any) -> api.Feedback:
@@ -73,10 +74,10 @@ class Running:
         stub = feedback_grpc.FeedbackServiceStub(self.channel)
         return await stub.GetFeedback(api.GetFeedbackRequest(), **options)
 
-    def record(self, **options: Any) -> Any:
+    def record(self, text: str = "", **options: Any) -> Any:
         """Change something (a mutation): the call, to be awaited."""
         stub = feedback_grpc.FeedbackServiceStub(self.channel)
-        return stub.RecordFeedback(api.RecordFeedbackRequest(), **options)
+        return stub.RecordFeedback(api.RecordFeedbackRequest(text=text), **options)
 
     def watch(self, **options: Any) -> Any:
         """Ask for a stream: the call, to be read."""
@@ -103,10 +104,10 @@ async def serving(
         partial(metrics_grpc.add_MetricsServiceServicer_to_server, metrics),
     ]
     server = Server(chosen, wrapper, register)
-    port = await server.start("127.0.0.1:0")
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    address = f"127.0.0.1:{await server.start('127.0.0.1:0')}"
+    async with grpc.aio.insecure_channel(address) as channel:
         try:
-            yield Running(server, channel)
+            yield Running(server, address, channel)
         finally:
             await server.drain()
 
