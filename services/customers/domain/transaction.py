@@ -25,8 +25,6 @@ from libs.kernel.values import (
     timestamp,
 )
 
-_MAX_QUANTITY = (1 << 31) - 1
-
 
 def _not_negative(amount: Money) -> Money:
     if amount.minor < 0:
@@ -49,7 +47,7 @@ class ImportTransaction(Command):
     customer: CustomerName
     amount: Annotated[Money, AfterValidator(_not_negative)]
     purchase_time: Instant
-    quantity: Annotated[int, Field(ge=0, le=_MAX_QUANTITY)] = 0
+    quantity: Annotated[int, Field(ge=0)] = 0
     source: Source
     source_id: Source
 

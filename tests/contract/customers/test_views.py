@@ -19,7 +19,7 @@ from services.customers.views.directory import list_names
 from services.customers.views.timeline import CustomerTimeline, Entry, list_entries
 from tests.contract.log import GAP, START, facts, folded, rows
 
-ANNA, OTTO = "customers/anna", "customers/otto"
+ANNA, OTTO, ZOE = "customers/anna", "customers/otto", "customers/zoe"
 NOW = timestamp(START)
 THEN = timestamp(START - timedelta(days=3, microseconds=1))
 THEN_MICROS = THEN.ToMicroseconds()
@@ -126,6 +126,9 @@ LIFE: list[Message] = [
         customer=OTTO,
         respond_time=THEN,
     ),
+    registered(ZOE, "early"),
+    customers.CustomerLabelled(event_time=NOW, customer=ZOE, cohort="1998-q1"),
+    feedback.FeedbackCoded(event_time=NOW, feedback="feedback/5", customer=ZOE, sentiment=1),
 ]
 
 
@@ -173,6 +176,15 @@ def test_actions_reach_a_customer_through_the_feedback_alone(db: apsw.Connection
     assert entries(db, "") == []
 
 
+def test_what_there_is_none_of_is_said(db: apsw.Connection) -> None:
+    """No segment and no theme are told as such."""
+    told = [entry.summary for entry in entries(db, ZOE)]
+    assert told[1:] == [
+        "cohort: 1998-q1; segments: none",
+        "feedback coded: no theme; sentiment +1.00",
+    ]
+
+
 def test_an_entry_leads_back_to_its_event(db: apsw.Connection) -> None:
     """Position, id and type are the event's; the time is when it happened, to the microsecond."""
     log = facts(*LIFE)
@@ -214,10 +226,12 @@ def test_every_event_of_customers_is_told() -> None:
 @pytest.mark.parametrize(
     ("by", "expected"),
     [
-        ({}, [ANNA, OTTO]),
-        ({"after": ANNA}, [OTTO]),
+        ({}, [ANNA, OTTO, ZOE]),
+        ({"after": ANNA}, [OTTO, ZOE]),
         ({"limit": 1}, [ANNA]),
         ({"cohort": "1997-q1"}, []),
+        ({"cohort": "1998-q1"}, [ZOE]),
+        ({"segment": "early"}, []),
         ({"segment": "b2b"}, [ANNA, OTTO]),
         ({"segment": "vip"}, [OTTO]),
         ({"customer_manager": "managers/maria"}, [ANNA]),

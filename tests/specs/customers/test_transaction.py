@@ -80,8 +80,9 @@ def test_a_purchase_is_recorded_as_it_was() -> None:
 
 
 def test_a_free_item_is_a_purchase() -> None:
-    """Nothing paid, quantity unknown: still a purchase."""
-    command = purchase(amount=dollars(0), quantity=0)
+    """Nothing paid, quantity not said: still a purchase."""
+    content = purchase(amount=dollars(0)).model_dump(exclude={"quantity"})
+    command = ImportTransaction.model_validate(content)
     expected = recorded(0)
     expected.quantity = 0
     given(TRANSACTION).when(decide, command).then(expected)
@@ -226,3 +227,11 @@ def test_every_wrong_field_of_a_refund_is_named() -> None:
     """A refund of nothing, without a reason, of no transaction: each is named."""
     message = api.RecordRefundRequest(name="1", amount=to_message(0, "USD"), reason=" ", etag="x")
     assert wrong_fields(RecordRefund, message) == {"name", "amount", "reason", "etag"}
+
+
+def test_a_reason_has_a_thousand_characters_at_most() -> None:
+    """One character more is refused."""
+    message = api.RecordRefundRequest(name=ONE, amount=to_message(1, "USD"), reason="x" * 1000)
+    assert parse(RecordRefund, message).reason == message.reason
+    message.reason += "x"
+    assert wrong_fields(RecordRefund, message) == {"reason"}

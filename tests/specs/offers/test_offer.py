@@ -148,6 +148,16 @@ def test_every_wrong_field_of_a_draft_is_named() -> None:
     }
 
 
+def test_the_bounds_of_a_draft() -> None:
+    """A title of 200 characters and a price of nothing pass; one character more does not."""
+    message = api.DraftOfferRequest(title="x" * 200, price=to_message(0, "EUR"))
+    price = parse(DraftOffer, message, offer=ONE).price
+    assert price == Money(currency_code="EUR", minor=0)
+    message.title += "x"
+    with pytest.raises(Invalid, match=r"^title: "):
+        parse(DraftOffer, message, offer=ONE)
+
+
 def test_at_most_a_thousand_references() -> None:
     """One more feedback item than a draft can answer is refused."""
     names = [f"feedback/{number}" for number in range(1001)]
