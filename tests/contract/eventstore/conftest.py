@@ -12,6 +12,7 @@ import pytest
 
 from libs.eventstore.connect import connect
 from libs.eventstore.port import EventStore
+from libs.eventstore.sqlite import SqliteStore, open_sqlite
 from tests.contract.eventstore.peer import Peer, TwoProcesses
 
 KURRENTDB = os.environ.get("KURRENTDB_URI")
@@ -59,6 +60,14 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = re.search(r"ready on \S+:(\d+)", ready)
         assert port, ready
         yield f"kurrentdb://127.0.0.1:{port[1]}?tls=false"
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An embedded store with a file of its own, for what is asked of it alone."""
+    opened = await open_sqlite(tmp_path / "log.db")
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(params=WAYS)

@@ -1,25 +1,14 @@
 """The suite itself is tested: it must find out every store that breaks a promise."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from libs.eventstore.port import StoreError
-from libs.eventstore.sqlite import SqliteStore, open_sqlite
+from libs.eventstore.sqlite import SqliteStore
 from tests.contract.eventstore import scene
 from tests.contract.eventstore.faults import FAULTS, Honest
 from tests.contract.eventstore.suite import CHECKS
 
 FOUND_OUT = (AssertionError, StoreError, TimeoutError, pytest.fail.Exception)
-
-
-@pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """A store that keeps its promises."""
-    store = await open_sqlite(tmp_path / "log.db")
-    yield store
-    await store.close()
 
 
 @pytest.mark.parametrize("name", sorted({name for names in FAULTS.values() for name in names}))

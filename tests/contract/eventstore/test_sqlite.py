@@ -3,10 +3,7 @@
 import asyncio
 import pickle
 import resource
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -19,42 +16,21 @@ from libs.eventstore.port import (
     Appended,
     Expected,
     NewEvent,
-    StoreCorrupt,
     StoreUnavailable,
     StreamMetadata,
     TooLarge,
     WrongExpectedRevision,
 )
-from libs.eventstore.sqlite import SqliteStore, commits, feed, open_sqlite, reader
-from tests.contract.eventstore.peer import Peer
+from libs.eventstore.sqlite import SqliteStore, commits, open_sqlite, reader
 from tests.contract.eventstore.scene import (
     events_of,
     follow,
-    following,
     held,
     ids,
     log_of,
     some,
     stream_of,
 )
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """An embedded store with a file of its own."""
-    opened = await open_sqlite(tmp_path / "log.db")
-    yield opened
-    await opened.close()
-
-
-@contextmanager
-def written_elsewhere(path: Path) -> Iterator[None]:
-    """Another connection, as of another process, has the right to write and keeps it."""
-    other = apsw.Connection(str(path))
-    other.execute("BEGIN IMMEDIATE")
-    yield
-    other.execute("ROLLBACK")
-    other.close()
 
 
 def count_commits(store: SqliteStore) -> list[int]:
@@ -69,59 +45,63 @@ def count_commits(store: SqliteStore) -> list[int]:
     return seen
 
 
-async def test_concurrent_appends_share_commits(store: SqliteStore) -> None:
+async def test_concurrent_appends_share_commits(embedded: SqliteStore) -> None:
     """Appends that wait at the same time are written in a few commits, and all are there."""
-    seen = count_commits(store)
-    appends = [store.append(f"order-{n}", some(1), Expected.NO_STREAM) for n in range(256)]
+    seen = count_commits(embedded)
+    appends = [embedded.append(f"order-{n}", some(1), Expected.NO_STREAM) for n in range(256)]
     answers = await asyncio.gather(*appends)
     assert 1 <= len(seen) <= 64
     assert len({answer.position for answer in answers}) == 256
-    assert len(await log_of(store, "order-")) == 256
+    assert len(await log_of(embedded, "order-")) == 256
 
 
-async def test_refusals_do_not_disturb_their_group(store: SqliteStore) -> None:
+async def test_refusals_do_not_disturb_their_group(embedded: SqliteStore) -> None:
     """In one commit some appends are refused or malformed, and the others are written."""
-    seen = count_commits(store)
+    seen = count_commits(embedded)
     malformed = NewEvent(some(1)[0].id, "Noted", "text")  # type: ignore[arg-type]
     ungoverned = StreamMetadata(max_count="many")  # type: ignore[arg-type]
     answers = await asyncio.gather(
-        store.append("order-1", some(2), Expected.NO_STREAM),
-        store.append("order-1", some(1), 7),
-        store.append("order-2", [*some(1), malformed], Expected.NO_STREAM),
-        store.append("order-3", some(1), Expected.EXISTS),
-        store.set_stream_metadata("order-3", ungoverned),
-        store.append("order-4", some(1), Expected.NO_STREAM),
+        embedded.append("order-1", some(2), Expected.NO_STREAM),
+        embedded.append("order-1", some(1), 7),
+        embedded.append("order-2", [*some(1), malformed], Expected.NO_STREAM),
+        embedded.append("order-3", some(1), Expected.EXISTS),
+        embedded.set_stream_metadata("order-3", ungoverned),
+        embedded.append("order-4", some(1), Expected.NO_STREAM),
         return_exceptions=True,
     )
     kinds = [Appended, WrongExpectedRevision, TypeError, WrongExpectedRevision, TypeError, Appended]
     assert [type(answer) for answer in answers] == kinds
     assert len(seen) == 1
-    assert [event.stream for event in await log_of(store, "")] == ["order-1", "order-1", "order-4"]
+    assert [event.stream for event in await log_of(embedded, "")] == [
+        "order-1",
+        "order-1",
+        "order-4",
+    ]
 
 
 async def test_large_group_is_written_in_turns_with_the_loop(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a bulk append is written, other tasks run between its parts, within a transaction."""
     monkeypatch.setattr(commits, "SLICE", 0.0001)
-    seen, heads = count_commits(store), set()
+    seen, heads = count_commits(embedded), set()
 
     async def watch() -> None:
         while True:
-            heads.add(store._ledger.head)
+            heads.add(embedded._ledger.head)
             await asyncio.sleep(0)
 
     watching = asyncio.create_task(watch())
     parts = [Append(f"order-{n}", some(1), Expected.NO_STREAM) for n in range(1000)]
-    await store.append_batch(parts)
+    await embedded.append_batch(parts)
     watching.cancel()
     assert len(heads) > 2 * len(seen)
 
 
-async def test_ids_are_unique_within_a_stream(store: SqliteStore) -> None:
+async def test_ids_are_unique_within_a_stream(embedded: SqliteStore) -> None:
     """A known id is refused wherever it does not repeat its append (KurrentDB writes it again)."""
     events = some(2)
-    await store.append("order-1", events, Expected.NO_STREAM)
+    await embedded.append("order-1", events, Expected.NO_STREAM)
     for attempt, expected in (
         ([*some(1), events[0]], Expected.ANY),
         (events[::-1], Expected.ANY),
@@ -129,42 +109,44 @@ async def test_ids_are_unique_within_a_stream(store: SqliteStore) -> None:
         (events[:1], 1),
     ):
         with pytest.raises(WrongExpectedRevision):
-            await store.append("order-1", attempt, expected)
-    assert ids(await stream_of(store, "order-1")) == ids(events)
+            await embedded.append("order-1", attempt, expected)
+    assert ids(await stream_of(embedded, "order-1")) == ids(events)
 
 
-async def test_no_stream_gets_a_name_that_it_cannot_have(store: SqliteStore) -> None:
+async def test_no_stream_gets_a_name_that_it_cannot_have(embedded: SqliteStore) -> None:
     """A name that no append may use cannot be tombstoned or governed either."""
     for name, refusal in (("", ValueError), ("a\0b", ValueError), ("x" * 513, TooLarge)):
         with pytest.raises(refusal):
-            await store.tombstone(name, Expected.ANY)
+            await embedded.tombstone(name, Expected.ANY)
         with pytest.raises(refusal):
-            await store.set_stream_metadata(name, StreamMetadata(max_count=1))
+            await embedded.set_stream_metadata(name, StreamMetadata(max_count=1))
 
 
-async def test_delete_outlives_metadata(store: SqliteStore) -> None:
+async def test_delete_outlives_metadata(embedded: SqliteStore) -> None:
     """Metadata set after a delete does not bring deleted events back."""
-    await store.append("order-1", some(3), Expected.NO_STREAM)
-    await store.delete("order-1", 2)
-    await store.append("order-1", some(1), Expected.NO_STREAM)
-    await store.set_stream_metadata("order-1", StreamMetadata(truncate_before=0, max_count=9))
-    assert [event.revision for event in await stream_of(store, "order-1")] == [3]
+    await embedded.append("order-1", some(3), Expected.NO_STREAM)
+    await embedded.delete("order-1", 2)
+    await embedded.append("order-1", some(1), Expected.NO_STREAM)
+    await embedded.set_stream_metadata("order-1", StreamMetadata(truncate_before=0, max_count=9))
+    assert [event.revision for event in await stream_of(embedded, "order-1")] == [3]
 
 
-async def test_time_does_not_go_back(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_does_not_go_back(
+    embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the clock goes back, events keep the time of those before them."""
-    await store.append("order-1", some(1), Expected.NO_STREAM)
+    await embedded.append("order-1", some(1), Expected.NO_STREAM)
     monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
-    await store.append("order-1", some(1), 0)
-    first, second = await stream_of(store, "order-1")
+    await embedded.append("order-1", some(1), 0)
+    first, second = await stream_of(embedded, "order-1")
     assert second.recorded_at == first.recorded_at
 
 
-async def test_ids_are_ordinary_uuids(store: SqliteStore) -> None:
+async def test_ids_are_ordinary_uuids(embedded: SqliteStore) -> None:
     """An id that was read is in every way the id that was given."""
     events = some(1)
-    await store.append("order-1", events, Expected.NO_STREAM)
-    (event,) = await stream_of(store, "order-1")
+    await embedded.append("order-1", events, Expected.NO_STREAM)
+    (event,) = await stream_of(embedded, "order-1")
     twin = UUID(bytes=events[0].id.bytes)
     assert (event.id, hash(event.id), repr(event.id)) == (twin, hash(twin), repr(twin))
     assert (event.id.is_safe, event.id.version) == (twin.is_safe, 4)
@@ -172,40 +154,40 @@ async def test_ids_are_ordinary_uuids(store: SqliteStore) -> None:
 
 
 async def test_batches_are_bounded_in_bytes(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Large events come in smaller batches, none of them lost."""
     monkeypatch.setattr(reader, "SLICE_BYTES", 4 * MAX_EVENT_BYTES)
     for number in range(10):
         events = some(1, data=bytes(MAX_EVENT_BYTES - 100))
-        await store.append(f"order-{number % 2}", events, Expected.ANY)
-    log = [batch async for batch in store.read_all()]
-    stream = [batch async for batch in store.read_stream("order-1")]
-    followed = await follow(store, 10)
+        await embedded.append(f"order-{number % 2}", events, Expected.ANY)
+    log = [batch async for batch in embedded.read_all()]
+    stream = [batch async for batch in embedded.read_stream("order-1")]
+    followed = await follow(embedded, 10)
     for batches, total in ((log, 10), (followed, 10), (stream, 5)):
         assert max(len(batch.events) for batch in batches) <= 5
         assert held(batches) == total
     assert [batch.caught_up for batch in followed] == [False] * (len(followed) - 1) + [True]
 
 
-async def test_rolled_back_transaction_leaves_no_trace(store: SqliteStore) -> None:
+async def test_rolled_back_transaction_leaves_no_trace(embedded: SqliteStore) -> None:
     """After a commit that failed, positions and types go on as if it had not been tried."""
-    await store.append("order-1", some(1), Expected.NO_STREAM)
-    commit = store._ledger.commit
+    await embedded.append("order-1", some(1), Expected.NO_STREAM)
+    commit = embedded._ledger.commit
 
     def fail() -> None:
         raise apsw.IOError
 
-    store._ledger.commit = fail  # type: ignore[method-assign]
+    embedded._ledger.commit = fail  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable):
-        await store.append("order-2", some(3, "New"), Expected.NO_STREAM)
-    store._ledger.commit = commit  # type: ignore[method-assign]
-    again = await store.append("order-2", some(2, "New"), Expected.NO_STREAM)
-    assert (again.revision, again.position, await store.head()) == (1, 3, 3)
-    assert [event.type for event in await log_of(store, "")] == ["Noted", "New", "New"]
+        await embedded.append("order-2", some(3, "New"), Expected.NO_STREAM)
+    embedded._ledger.commit = commit  # type: ignore[method-assign]
+    again = await embedded.append("order-2", some(2, "New"), Expected.NO_STREAM)
+    assert (again.revision, again.position, await embedded.head()) == (1, 3, 3)
+    assert [event.type for event in await log_of(embedded, "")] == ["Noted", "New", "New"]
 
 
-async def test_full_disk_tears_nothing(store: SqliteStore, tmp_path: Path) -> None:
+async def test_full_disk_tears_nothing(embedded: SqliteStore, tmp_path: Path) -> None:
     """Where the disk takes no more, appends are refused, and go on once it does."""
     kept = []
     size = max((tmp_path / name).stat().st_size for name in ("log.db", "log.db-wal"))
@@ -215,51 +197,20 @@ async def test_full_disk_tears_nothing(store: SqliteStore, tmp_path: Path) -> No
         with pytest.raises(StoreUnavailable):  # noqa: PT012 (it ends by being refused)
             while True:
                 events = some(3, data=bytes(5_000))
-                await store.append("order-1", events, Expected.ANY)
+                await embedded.append("order-1", events, Expected.ANY)
                 kept += events
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert 0 < len(kept) < 100
-    assert ids(await stream_of(store, "order-1")) == ids(kept)
-    last = await store.append("order-1", some(1), len(kept) - 1)
+    assert ids(await stream_of(embedded, "order-1")) == ids(kept)
+    last = await embedded.append("order-1", some(1), len(kept) - 1)
     assert last.revision == len(kept)
 
 
-async def test_writer_waits_for_another_process(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While another process writes, an append waits off the loop and then succeeds."""
-    waited, sleep = set(), time.sleep
-
-    def note(seconds: float) -> None:
-        waited.add(threading.get_ident())
-        sleep(seconds)
-
-    monkeypatch.setattr(time, "sleep", note)
-    with written_elsewhere(tmp_path / "log.db"):
-        waiting = asyncio.create_task(store.append("order-1", some(1), Expected.NO_STREAM))
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        assert await store.head() == 0
-    assert (await waiting).revision == 0
-    assert len(waited - {threading.get_ident()}) == len(waited) == 1
-
-
-async def test_writer_does_not_wait_for_ever(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An append gives up when another process keeps writing, says so, and may be sent again."""
-    monkeypatch.setattr(commits, "LOCK_WAIT", 0.05)
-    events = some(1)
-    with written_elsewhere(tmp_path / "log.db"), pytest.raises(StoreUnavailable, match="locked"):
-        await store.append("order-1", events, Expected.NO_STREAM)
-    assert not (await store.append("order-1", events, Expected.NO_STREAM)).repeated
-
-
-async def test_cancelled_append_hinders_nobody(store: SqliteStore) -> None:
+async def test_cancelled_append_hinders_nobody(embedded: SqliteStore) -> None:
     """A task that is cancelled while its append waits leaves the store in order."""
     tasks = [
-        asyncio.create_task(store.append(f"order-{n}", some(1), Expected.NO_STREAM))
+        asyncio.create_task(embedded.append(f"order-{n}", some(1), Expected.NO_STREAM))
         for n in range(20)
     ]
     await asyncio.sleep(0)
@@ -267,71 +218,8 @@ async def test_cancelled_append_hinders_nobody(store: SqliteStore) -> None:
         task.cancel()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(answer, Appended) for answer in answers[1::2])
-    written = [event.stream for event in await log_of(store, "order-")]
+    written = [event.stream for event in await log_of(embedded, "order-")]
     assert written == [f"order-{n}" for n in range(1, 20, 2)]
-
-
-async def test_commits_of_another_process_wake_subscribers(
-    store: SqliteStore, tmp_path: Path, peer_socket: str
-) -> None:
-    """What another process appends reaches a subscriber that had caught up."""
-    peer = await Peer.reach(peer_socket, f"sqlite:///{tmp_path}/log.db")
-    seen: list[object] = []
-    async with asyncio.timeout(10), following(store) as batches:
-        async for batch in batches:
-            seen += ids(batch.events)
-            if len(seen) >= 5:
-                break
-            events = some(1)
-            await peer.call("append", "order-1", events, Expected.ANY)
-    await peer.close()
-    assert seen == ids(await stream_of(store, "order-1"))
-
-
-async def test_nobody_looks_when_nobody_follows(store: SqliteStore) -> None:
-    """Other processes' commits are looked for while somebody follows the log, once for all."""
-    looks = 0
-    changed = store._reader.changed
-
-    def count_looks() -> bool:
-        nonlocal looks
-        looks += 1
-        return changed()
-
-    store._reader.changed = count_looks  # type: ignore[method-assign]
-    await asyncio.sleep(0.05)
-    assert looks == 0
-    followers = [asyncio.create_task(follow(store, 1)) for _ in range(50)]
-    await asyncio.sleep(0.1)
-    assert 1 <= looks <= 25
-    await store.append("order-1", some(1), Expected.NO_STREAM)
-    await asyncio.gather(*followers)
-    before = looks
-    await asyncio.sleep(0.05)
-    assert looks == before
-
-
-async def test_checkpoint_may_be_ahead_of_what_was_noticed(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A checkpoint may come from another process whose commit was not noticed here yet."""
-    monkeypatch.setattr(feed, "POLL", 0.2)
-    other = await open_sqlite(tmp_path / "log.db")
-    first = asyncio.create_task(follow(store, 2))
-    await asyncio.sleep(0)
-    answer = await other.append("order-1", some(1), Expected.NO_STREAM)
-    second = asyncio.create_task(follow(store, 1, after=answer.position))
-    await asyncio.sleep(0)
-    await other.append("order-1", some(1), 0)
-    assert [held(await first), held(await second)] == [2, 1]
-    await other.close()
-
-
-async def test_checkpoint_of_another_log_is_refused(store: SqliteStore) -> None:
-    """A subscription from beyond the log's end fails at once: it would wait for ever."""
-    await store.append("order-1", some(3), Expected.NO_STREAM)
-    with pytest.raises(StoreCorrupt, match="checkpoint 4 belongs to another log"):
-        await follow(store, 1, after=4)
 
 
 async def test_close_finishes_what_was_begun(tmp_path: Path) -> None:
