@@ -9,12 +9,13 @@ from equiloop.metrics.v1 import service_pb2 as api
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, timestamp
 from libs.projection import Projection
+from services.metrics import questions
 from services.metrics.domain.model import KeepModel, Selection
-from services.metrics.equity import EquityQuestion, customer_equity
+from services.metrics.equity import customer_equity
 from services.metrics.estimation import estimate
 from services.metrics.snapshot import look
 from services.metrics.valuation import Valuations, basis, statistics
-from services.metrics.values import ValueQuestion, ValuesQuestion, customer_values
+from services.metrics.values import customer_values
 from services.metrics.views import customers, fits
 
 
@@ -44,7 +45,7 @@ class Appraiser:
         with look(self._projection) as snapshot:
             return fits.fitted(snapshot.db, kind=kind, before=before, limit=limit)
 
-    def equity(self, question: EquityQuestion) -> api.CustomerEquity:
+    def equity(self, question: questions.Equity) -> api.CustomerEquity:
         """Answer customer equity. Raises Refusal until policy and models are there."""
         as_of, now = self._as_of(question.as_of)
         with look(self._projection) as snapshot:
@@ -56,15 +57,15 @@ class Appraiser:
         answer.as_of.CopyFrom(timestamp(as_of))
         return answer
 
-    def value(self, question: ValueQuestion) -> api.CustomerValue:
+    def value(self, question: questions.Value) -> api.CustomerValue:
         """Value one customer. Raises NotFound for one without a purchase by then."""
-        asked = ValuesQuestion(customers=(question.customer,), as_of=question.as_of)
+        asked = questions.Values(customers=(question.customer,), as_of=question.as_of)
         found = self.values(asked).values
         if not found:
             raise NotFound(question.customer, "customer")
         return found[0]
 
-    def values(self, question: ValuesQuestion) -> api.GetCustomerValuesResponse:
+    def values(self, question: questions.Values) -> api.GetCustomerValuesResponse:
         """Value many customers. Raises Refusal until policy and models are there."""
         as_of, now = self._as_of(question.as_of)
         with look(self._projection) as snapshot:

@@ -6,51 +6,28 @@ units. So the parts of a total may differ from it by a cent, and no order of cus
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated
 
 import duckdb
 import numpy as np
 from equiloop.metrics.v1 import service_pb2 as api
 
 from libs.kernel.money import to_message, to_minor
-from libs.kernel.values import Command, Instant, Label, ManagerName, known
-from services.metrics import resources
+from services.metrics import questions, resources
 from services.metrics.models.arrays import BoolArray, FloatArray, IntArray
 from services.metrics.models.equity import total
 from services.metrics.valuation import Basis, Valuation
 from services.metrics.views import customers, purchases
 
 
-class EquityQuestion(Command):
-    """Whose equity is asked for, as of when (None: now), in which groups."""
-
-    as_of: Instant | None = None
-    group_by: Annotated[int, known(api.EquityGrouping)] = 0
-    cohort: Label | None = None
-    segment: Label | None = None
-    customer_manager: ManagerName | None = None
-
-    def keys(self, db: duckdb.DuckDBPyConnection) -> IntArray | None:
-        """Answer the keys of the customers asked for; None: all."""
-        if not (self.cohort or self.segment or self.customer_manager):
-            return None
-        return customers.select(
-            db,
-            cohort=self.cohort or "",
-            segment=self.segment or "",
-            manager=self.customer_manager or "",
-        )
-
-
 def customer_equity(
     db: duckdb.DuckDBPyConnection,
-    question: EquityQuestion,
+    question: questions.Equity,
     valuation: Valuation,
     basis: Basis,
     day: int,
 ) -> api.CustomerEquity:
     """Answer the question from a valuation of all customers; as_of and position are left open."""
-    keys = question.keys(db)
+    keys = _keys(db, question)
     asked = _among(valuation.statistics.customer, keys)
     limit = basis.policy.spend_limit_minor
     over = valuation.statistics.spend > limit if limit else np.zeros_like(asked)
@@ -65,6 +42,14 @@ def customer_equity(
         spend_model=basis.spend_model.model,
         policy=resources.policy(basis.policy, basis.revision),
     )
+
+
+def _keys(db: duckdb.DuckDBPyConnection, question: questions.Equity) -> IntArray | None:
+    """Answer the keys of the customers asked for; None: all."""
+    cohort, segment, manager = question.cohort, question.segment, question.customer_manager
+    if not (cohort or segment or manager):
+        return None
+    return customers.select(db, cohort=cohort or "", segment=segment or "", manager=manager or "")
 
 
 def _among(customer: IntArray, keys: IntArray | None) -> BoolArray:

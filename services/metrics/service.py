@@ -16,12 +16,10 @@ from libs.decider import Aggregate, Decider, Handled
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, Command, Etag, id_of
 from libs.projection import Projection
-from services.metrics import resources
+from services.metrics import questions, resources
 from services.metrics.appraiser import Appraiser
 from services.metrics.domain import model, policy
-from services.metrics.equity import EquityQuestion
-from services.metrics.values import ValueQuestion, ValuesQuestion
-from services.metrics.watch import WatchQuestion, watch
+from services.metrics.watch import watch
 
 MODEL = Aggregate("model", model.INITIAL, model.evolve)
 POLICY = Aggregate("equitypolicy", policy.INITIAL, policy.evolve)
@@ -64,16 +62,17 @@ class MetricsService(MetricsServiceServicer):
 
     async def GetModel(self, request: api.GetModelRequest, _: Any) -> api.Model:
         """See the contract."""
-        handled = await self._decider.load(MODEL, id_of(request.name))
-        if handled is None or not request.name.startswith("models/"):
-            raise NotFound(request.name)
+        name = parse(questions.OneModel, request).name
+        handled = await self._decider.load(MODEL, id_of(name))
+        if handled is None:
+            raise NotFound(name)
         return _model(handled)
 
     async def ListModels(self, request: api.ListModelsRequest, _: Any) -> api.ListModelsResponse:
         """See the contract."""
-        page = Page.of(request)
+        asked, page = parse(questions.Fitted, request), Page.of(request)
         before = page.after[0] if page.after else None
-        ask = partial(self._appraiser.fitted, kind=request.kind, before=before, limit=page.size + 1)
+        ask = partial(self._appraiser.fitted, kind=asked.kind, before=before, limit=page.size + 1)
         found = await asyncio.to_thread(ask)
         shown = found[: page.size]
         more = page.token([shown[-1][0]]) if len(found) > page.size else ""
@@ -110,25 +109,25 @@ class MetricsService(MetricsServiceServicer):
         self, request: api.GetCustomerEquityRequest, _: Any
     ) -> api.CustomerEquity:
         """See the contract."""
-        return await asyncio.to_thread(self._appraiser.equity, parse(EquityQuestion, request))
+        return await asyncio.to_thread(self._appraiser.equity, parse(questions.Equity, request))
 
     async def GetCustomerValue(
         self, request: api.GetCustomerValueRequest, _: Any
     ) -> api.CustomerValue:
         """See the contract."""
-        return await asyncio.to_thread(self._appraiser.value, parse(ValueQuestion, request))
+        return await asyncio.to_thread(self._appraiser.value, parse(questions.Value, request))
 
     async def GetCustomerValues(
         self, request: api.GetCustomerValuesRequest, _: Any
     ) -> api.GetCustomerValuesResponse:
         """See the contract."""
-        return await asyncio.to_thread(self._appraiser.values, parse(ValuesQuestion, request))
+        return await asyncio.to_thread(self._appraiser.values, parse(questions.Values, request))
 
     async def WatchCustomerEquity(
         self, request: api.WatchCustomerEquityRequest, _: Any
     ) -> AsyncIterator[api.WatchCustomerEquityResponse]:
         """See the contract."""
-        question = parse(WatchQuestion, request)
+        question = parse(questions.Watched, request)
         ask = partial(asyncio.to_thread, self._appraiser.equity, question)
         async for answer in watch(ask, self._projection.moved, question.after_position):
             yield answer

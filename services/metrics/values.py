@@ -1,32 +1,15 @@
 """What single customers are worth, and why."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from equiloop.metrics.v1 import service_pb2 as api
-from pydantic import Field
 
 from libs.kernel.money import to_message
-from libs.kernel.values import Command, CustomerName, Instant
 from services.metrics.resources import money
 from services.metrics.snapshot import Snapshot
 from services.metrics.valuation import Basis, value
 from services.metrics.views.batch import integers
 from services.metrics.views.customers import keys_of
-
-
-class ValueQuestion(Command):
-    """One customer, as of when (None: now)."""
-
-    customer: CustomerName
-    as_of: Instant | None = None
-
-
-class ValuesQuestion(Command):
-    """Many customers, as of when (None: now)."""
-
-    customers: Annotated[tuple[CustomerName, ...], Field(min_length=1, max_length=10_000)]
-    as_of: Instant | None = None
 
 
 def customer_values(

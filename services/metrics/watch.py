@@ -2,24 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Annotated
 
 from equiloop.metrics.v1 import service_pb2 as api
-from pydantic import Field
-
-from services.metrics.equity import EquityQuestion
 
 PAUSE = 1.0
 """Least seconds between two answers."""
 
 HEARTBEAT = 15.0
 """Most seconds without one."""
-
-
-class WatchQuestion(EquityQuestion):
-    """Whose equity to watch, once history beyond ``after_position`` was seen."""
-
-    after_position: Annotated[int, Field(ge=0)] = 0
 
 
 async def watch(

@@ -18,10 +18,9 @@ from libs.kernel.money import to_minor
 from libs.kernel.refusals import Invalid, NotFound, Refusal
 from libs.projection import Projection
 from libs.projection.duck import DuckDatabase
+from services.metrics import questions
 from services.metrics.appraiser import Appraiser
 from services.metrics.domain.model import Selection
-from services.metrics.equity import EquityQuestion
-from services.metrics.values import ValueQuestion, ValuesQuestion
 from services.metrics.views import VIEWS
 from tests.contract.metrics_views import record, store_with
 from tests.specs.given import NOW
@@ -76,14 +75,14 @@ class Asked:
         await self._projection.catch_up(await self._store.head())
 
     def equity(self, **fields: Any) -> api.CustomerEquity:
-        return self.appraiser.equity(EquityQuestion(**fields))
+        return self.appraiser.equity(questions.Equity(**fields))
 
     def cents(self, **fields: Any) -> int:
         return to_minor(self.equity(**fields).total.total.equity)
 
     def values(self, *names: str, **fields: Any) -> api.GetCustomerValuesResponse:
         asked = tuple(f"customers/{name}" for name in names)
-        return self.appraiser.values(ValuesQuestion(customers=asked, **fields))
+        return self.appraiser.values(questions.Values(customers=asked, **fields))
 
 
 World = Callable[[Sequence[Message]], Any]
@@ -206,9 +205,11 @@ async def test_who_spent_more_than_the_limit_is_left_out_and_counted(world: Worl
         decided(limit=5000),
     ]
     async with world(history) as asked:
-        by_day = [asked.equity(as_of=on(day)) for day in (0, 1, 2)]
+        group_by = api.EQUITY_GROUPING_COHORT
+        by_day = [asked.equity(as_of=on(day), group_by=group_by) for day in (0, 1, 2)]
     assert [answer.left_out_customer_count for answer in by_day] == [1, 2, 1]
     assert [answer.total.total.customer_count for answer in by_day] == [2, 1, 2]
+    assert [answer.groups[0].total for answer in by_day] == [a.total.total for a in by_day]
 
 
 async def test_other_currencies_are_left_out_and_counted(world: World) -> None:
@@ -242,7 +243,7 @@ async def test_values_come_in_the_order_asked(world: World) -> None:
     history = [registered("9"), *purchases(), bought("late", "8x", 100, on(80)), *READY]
     async with world(history) as asked:
         answer = asked.values("7", "9x", "3", "7", "8x", as_of=on(61))
-        single = asked.appraiser.value(ValueQuestion(customer="customers/3", as_of=on(61)))
+        single = asked.appraiser.value(questions.Value(customer="customers/3", as_of=on(61)))
     assert [value.customer for value in answer.values] == ["customers/7", "customers/3"]
     assert answer.customers_without_purchase == ["customers/9x", "customers/8x"]
     assert answer.values[1] == single
@@ -254,7 +255,7 @@ async def test_who_never_bought_has_no_value(world: World) -> None:
     async with world(history) as asked:
         for customer in ("customers/idle", "customers/nobody", "customers/later"):
             with pytest.raises(NotFound) as caught:
-                asked.appraiser.value(ValueQuestion(customer=customer, as_of=on(70)))
+                asked.appraiser.value(questions.Value(customer=customer, as_of=on(70)))
             assert caught.value.metadata["resource"] == customer
 
 
