@@ -7,9 +7,16 @@ import pytest
 from equiloop.feedback.v1 import service_pb2 as api
 from grpc import StatusCode
 
+from libs.chassis import handlers
 from libs.chassis.call import MIN_POSITION, POSITION, current
 from libs.chassis.server import gate
 from tests.contract.chassis.serving import refused, serving
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give answers more time to arrive before the client's deadline than a busy machine needs."""
+    monkeypatch.setattr(handlers, "_ANSWER_BEFORE", 0.45)
 
 
 class Views:

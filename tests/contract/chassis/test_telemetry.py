@@ -27,19 +27,24 @@ GET = "equiloop.feedback.v1.FeedbackService/GetFeedback"
 WATCH = "equiloop.metrics.v1.MetricsService/WatchCustomerEquity"
 
 
-class Collector:
+class Collector(SimpleSpanProcessor):
     """What a collector would have been sent."""
 
     def __init__(self) -> None:
-        self._spans, self._metrics = InMemorySpanExporter(), InMemoryMetricReader()
-        self.telemetry = Telemetry("test", SimpleSpanProcessor(self._spans), self._metrics)
+        self._kept, self._measured = InMemorySpanExporter(), InMemoryMetricReader()
+        super().__init__(self._kept)
+        self.telemetry, self.ended = Telemetry("test", self, self._measured), asyncio.Event()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        super().on_end(span)
+        self.ended.set()
 
     def spans(self) -> list[ReadableSpan]:
-        return list(self._spans.get_finished_spans())
+        return list(self._kept.get_finished_spans())
 
     def durations(self) -> Iterator[tuple[object, HistogramDataPoint]]:
         """What was measured, by status."""
-        data = self._metrics.get_metrics_data()
+        data = self._measured.get_metrics_data()
         assert data is not None
         for metric in data.resource_metrics[0].scope_metrics[0].metrics:
             assert (metric.name, metric.unit) == ("rpc.server.call.duration", "s")
@@ -127,6 +132,7 @@ async def test_a_stream_that_its_client_leaves_is_cancelled(collector: Collector
         await call.read()
         await begun.wait()
         call.cancel()
+        await collector.ended.wait()
     (span,) = collector.spans()
     assert span.attributes is not None
     assert (span.name, span.attributes["rpc.grpc.status_code"]) == (WATCH, 1)
