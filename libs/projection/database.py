@@ -44,6 +44,15 @@ class Database(Protocol, Generic[C_co]):
         """Run ``change`` and set the checkpoint to ``position``, in one transaction."""
         ...
 
+    async def fold(
+        self,
+        position: int,
+        events: Sequence[RecordedEvent],
+        change: Callable[[C_co, Sequence[RecordedEvent]], None],
+    ) -> None:
+        """The same for many events, in slices if the engine likes, without holding up the loop."""
+        ...
+
     def checkpoint(self) -> int | None:
         """Answer the position up to which events are folded in; None: no event yet."""
         ...

@@ -1,13 +1,16 @@
 """Read models in DuckDB: facts by the million, scanned by column."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from libs.eventstore.port import RecordedEvent
 from libs.projection.files import one_version
 
 _CHECKPOINT = "CREATE TABLE IF NOT EXISTS checkpoint (position BIGINT NOT NULL)"
@@ -20,6 +23,7 @@ class DuckDatabase:
         """Keep the file in ``folder``; use at most ``threads`` for a query."""
         self._folder, self._threads = folder, threads
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
 
     def open(self, schemas: Iterable[str], digest: str) -> None:
         """Open or make the file of this version."""
@@ -43,6 +47,16 @@ class DuckDatabase:
             self._writer.rollback()
             raise
         self._writer.commit()
+
+    async def fold(
+        self,
+        position: int,
+        events: Sequence[RecordedEvent],
+        change: Callable[[duckdb.DuckDBPyConnection, Sequence[RecordedEvent]], None],
+    ) -> None:
+        """The same for many events at once, in a thread: statements are long and let others run."""
+        run = asyncio.get_running_loop().run_in_executor
+        await run(self._thread, self.write, position, lambda db: change(db, events))
 
     def checkpoint(self) -> int | None:
         """Answer the position up to which events are folded in."""
@@ -68,5 +82,6 @@ class DuckDatabase:
             return db.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
 
     def close(self) -> None:
-        """Close the connection and its cursors."""
+        """Finish what is being folded, and close the connection and its cursors."""
+        self._thread.shutdown(wait=True)
         self._writer.close()

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import random
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -49,7 +48,6 @@ class Projection(Generic[C]):
             event.DESCRIPTOR.full_name: [view for view in views if event in view.handles]
             for event in frozenset[type[Message]]().union(*(view.handles for view in views))
         }
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._moved = asyncio.Condition()
         self._position = -1
         self.caught_up = asyncio.Event()
@@ -125,31 +123,25 @@ class Projection(Generic[C]):
         if not events and position <= self._position:
             return
         if events:  # spans without a match need no commit: looking at them again costs little
-            run = asyncio.get_running_loop().run_in_executor
-            await run(self._thread, self._fold, events, position)
+            await self.database.fold(position, events, self._fold)
         self._checkpoint = position
         async with self._moved:
             self._position = max(self._position, position)
             self._moved.notify_all()
 
-    def _fold(self, events: Sequence[RecordedEvent], position: int) -> None:
+    def _fold(self, db: C, events: Sequence[RecordedEvent]) -> None:
         decode = self._codec.decode
         facts = [Fact(event, decode(event)) for event in events]
         present = {type(fact.event) for fact in facts}
-
-        def change(db: C) -> None:
-            for view in self._views:
-                if present <= view.handles:
-                    view.fold(db, facts)
-                elif present & view.handles:
-                    mine = [fact for fact in facts if type(fact.event) in view.handles]
-                    view.fold(db, mine)
-
-        self.database.write(position, change)
+        for view in self._views:
+            if present <= view.handles:
+                view.fold(db, facts)
+            elif present & view.handles:
+                mine = [fact for fact in facts if type(fact.event) in view.handles]
+                view.fold(db, mine)
 
     async def close(self) -> None:
-        """Stop folding and let go of the database."""
-        self._thread.shutdown(wait=True)
+        """Let go of the database."""
         self.database.close()
 
 

@@ -1,5 +1,6 @@
 """Read models in SQLite: many small rows, looked up by key."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +9,13 @@ from typing import Any
 
 import apsw
 
+from libs.eventstore.port import RecordedEvent
 from libs.projection.files import one_version, throw_away
 
 log = logging.getLogger(__name__)
+
+SLICE = 128
+"""Events folded in one turn of the event loop: a few milliseconds."""
 
 _CHECKPOINT = """
 CREATE TABLE IF NOT EXISTS checkpoint (
@@ -65,6 +70,23 @@ class SqliteDatabase:
         """Change rows and checkpoint in one transaction."""
         with self._writer:
             change(self._writer)
+            self._writer.execute(_SET, (position,))
+
+    async def fold(
+        self,
+        position: int,
+        events: Sequence[RecordedEvent],
+        change: Callable[[apsw.Connection, Sequence[RecordedEvent]], None],
+    ) -> None:
+        """Change rows for ``events`` and the checkpoint in one transaction, a slice a turn.
+
+        It runs on the event loop and not in a thread: apsw lets go of the interpreter at every
+        statement, and a thread beside a busy loop gets it back only every few milliseconds.
+        """
+        with self._writer:
+            for start in range(0, len(events), SLICE):
+                change(self._writer, events[start : start + SLICE])
+                await asyncio.sleep(0)
             self._writer.execute(_SET, (position,))
 
     def checkpoint(self) -> int | None:
