@@ -60,6 +60,7 @@ $(VENV): requirements.lock
 
 $(PROTO): $(VENV) $(PROTOS) protos/build.py
 	@echo "setup: building the contract from protos/"
+	@rm -rf .mypy_cache # it does not survive that stubs are made anew
 	@$(BIN)/python protos/build.py
 	@touch $@
 

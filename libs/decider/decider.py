@@ -109,18 +109,19 @@ class Decider:
             raise Invalid.field("request_id", "must be a UUID")
         stream = aggregate.stream(key)
         async with self._turns.setdefault(stream, asyncio.Lock()):
-            return await self._handle(aggregate, stream, decide, request, etag=etag, new=new)
+            return await self._handle(aggregate, key, decide, request, etag=etag, new=new)
 
     async def _handle(
         self,
         aggregate: Aggregate[S],
-        stream: str,
+        key: str,
         decide: Decide[S],
         request: Request,
         *,
         etag: int | None,
         new: bool,
     ) -> Handled[S]:
+        stream = aggregate.stream(key)
         history = self._histories.cached(aggregate, stream)
         confirmed = False
         for _ in range(ATTEMPTS):
@@ -134,7 +135,7 @@ class Decider:
                 return await self._again(aggregate, stream, request, earlier)
             try:
                 if etag is not None and etag != history.revision:
-                    raise Stale(stream, str(etag), str(history.revision))
+                    raise Stale(aggregate.name(key), str(etag), str(history.revision))
                 events = list(decide(history.state, self._clock()))
             except Refusal:
                 if confirmed:
@@ -148,7 +149,7 @@ class Decider:
                 return await self._append(aggregate, stream, history, events, request)
             except WrongExpectedRevision:
                 history, confirmed = await self._histories.read(aggregate, stream), True
-        raise Contended(stream)
+        raise Contended(aggregate.name(key))
 
     async def _append(
         self,

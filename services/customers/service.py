@@ -1,15 +1,15 @@
 """The gRPC edge of customers: message → command → decide → append → reply."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from equiloop.customers.v1 import service_pb2 as api
 from equiloop.customers.v1.service_pb2_grpc import CustomerServiceServicer
 from google.protobuf.message import Message
 
 from libs.chassis.call import current
+from libs.chassis.edge import change, get
 from libs.chassis.importing import Bulk, Outcome, Tally, take_stream
 from libs.chassis.paging import Page
 from libs.contract.parse import parse
@@ -22,17 +22,8 @@ from services.customers import resources
 from services.customers.domain import customer, transaction
 from services.customers.views import directory, timeline
 
-CUSTOMER = Aggregate("customer", customer.INITIAL, customer.evolve)
-TRANSACTION = Aggregate("transaction", transaction.INITIAL, transaction.evolve)
-
-S = TypeVar("S")
-
-
-class _Change(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def etag(self) -> int | None: ...
+CUSTOMER = Aggregate("customer", "customers", customer.INITIAL, customer.evolve)
+TRANSACTION = Aggregate("transaction", "transactions", transaction.INITIAL, transaction.evolve)
 
 
 class CustomerService(CustomerServiceServicer):
@@ -62,13 +53,12 @@ class CustomerService(CustomerServiceServicer):
     async def UpdateCustomer(self, request: api.UpdateCustomerRequest, _: Any) -> api.Customer:
         """See the contract."""
         command = parse(customer.UpdateCustomer, request)
-        decide = partial(customer.decide, command)
-        handled = await self._change(CUSTOMER, command.customer, decide, request)
+        handled = await change(self._decider, CUSTOMER, command, customer.decide, request)
         return resources.customer(handled)
 
     async def GetCustomer(self, request: api.GetCustomerRequest, _: Any) -> api.Customer:
         """See the contract."""
-        return resources.customer(await self._get(CUSTOMER, request.name))
+        return resources.customer(await get(self._decider, CUSTOMER, request.name))
 
     async def ListCustomers(
         self, request: api.ListCustomersRequest, _: Any
@@ -85,7 +75,7 @@ class CustomerService(CustomerServiceServicer):
                 customer_manager=request.customer_manager,
             )
         shown = found[: page.size]
-        items = [await self._get(CUSTOMER, name) for name in shown]
+        items = [await get(self._decider, CUSTOMER, name) for name in shown]
         more = page.token([shown[-1]]) if len(found) > page.size else ""
         return api.ListCustomersResponse(
             customers=map(resources.customer, items), next_page_token=more
@@ -94,16 +84,16 @@ class CustomerService(CustomerServiceServicer):
     async def LabelCustomer(self, request: api.LabelCustomerRequest, _: Any) -> api.Customer:
         """See the contract."""
         command = parse(customer.LabelCustomer, request)
-        decide = partial(customer.decide, command)
-        return resources.customer(await self._change(CUSTOMER, command, decide, request))
+        handled = await change(self._decider, CUSTOMER, command, customer.decide, request)
+        return resources.customer(handled)
 
     async def AssignCustomerManager(
         self, request: api.AssignCustomerManagerRequest, _: Any
     ) -> api.Customer:
         """See the contract."""
         command = parse(customer.AssignCustomerManager, request)
-        decide = partial(customer.decide, command)
-        return resources.customer(await self._change(CUSTOMER, command, decide, request))
+        handled = await change(self._decider, CUSTOMER, command, customer.decide, request)
+        return resources.customer(handled)
 
     async def ImportCustomers(
         self, request: api.ImportCustomersRequest, _: Any
@@ -158,13 +148,13 @@ class CustomerService(CustomerServiceServicer):
 
     async def GetTransaction(self, request: api.GetTransactionRequest, _: Any) -> api.Transaction:
         """See the contract."""
-        return resources.transaction(await self._get(TRANSACTION, request.name))
+        return resources.transaction(await get(self._decider, TRANSACTION, request.name))
 
     async def RecordRefund(self, request: api.RecordRefundRequest, _: Any) -> api.Transaction:
         """See the contract."""
         command = parse(transaction.RecordRefund, request)
-        decide = partial(transaction.decide, command)
-        return resources.transaction(await self._change(TRANSACTION, command, decide, request))
+        handled = await change(self._decider, TRANSACTION, command, transaction.decide, request)
+        return resources.transaction(handled)
 
     # Questions
 
@@ -174,7 +164,7 @@ class CustomerService(CustomerServiceServicer):
         """See the contract."""
         page = Page.of(request)
         after = page.after[0] if page.after else -1
-        await self._get(CUSTOMER, request.name)
+        await get(self._decider, CUSTOMER, request.name)
         response = api.GetCustomerTimelineResponse()
         with self._views.read() as db:
             found = timeline.list_entries(db, request.name, after=after, limit=page.size + 1)
@@ -190,26 +180,6 @@ class CustomerService(CustomerServiceServicer):
         if len(found) > page.size:
             response.next_page_token = page.token([found[page.size - 1].position])
         return response
-
-    # What these have in common
-
-    async def _get(self, aggregate: Aggregate[S], name: str) -> Handled[S]:
-        handled = await self._decider.load(aggregate, id_of(name))
-        if handled is None or not name.startswith(f"{aggregate.category}s/"):
-            raise NotFound(name)
-        return handled
-
-    async def _change(
-        self,
-        aggregate: Aggregate[S],
-        change: _Change,
-        decide: Callable[[S, datetime], Sequence[Message]],
-        request: Message,
-    ) -> Handled[S]:
-        key, call = id_of(change.name), current().request(request)
-        handled = await self._decider.handle(aggregate, key, decide, call, etag=change.etag)
-        current().wrote(handled.position)
-        return handled
 
 
 def _id(message: api.RegisterCustomerRequest, call: Request) -> str:

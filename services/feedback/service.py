@@ -3,22 +3,22 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from equiloop.feedback.v1 import service_pb2 as api
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceServicer
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 
 import services.feedback.domain.action as actions
 from libs.chassis.call import current
+from libs.chassis.edge import change, get
 from libs.chassis.importing import Bulk, Tally, take_stream
 from libs.chassis.paging import PAGE_BYTES, Page
 from libs.contract.parse import parse
-from libs.decider import Aggregate, Decider, Handled, Known, Request
+from libs.decider import Aggregate, Decider, Known, Request
 from libs.eventstore.port import EventStore
 from libs.kernel.refusals import NotFound, Refusal
-from libs.kernel.values import Clock, Command, Etag, derived_id, id_of, timestamp
+from libs.kernel.values import Clock, derived_id, id_of, timestamp
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback import resources
 from services.feedback.domain import feedback
@@ -27,14 +27,8 @@ from services.feedback.stakes import Valuer, rank
 from services.feedback.trace import trace
 from services.feedback.views import inbox, loops
 
-FEEDBACK = Aggregate("feedback", feedback.INITIAL, feedback.evolve)
-ACTION = Aggregate("action", actions.INITIAL, actions.evolve)
-
-S = TypeVar("S")
-
-
-class _Etag(Command):
-    etag: Etag | None = None
+FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
+ACTION = Aggregate("action", "actions", actions.INITIAL, actions.evolve)
 
 
 class FeedbackService(FeedbackServiceServicer):
@@ -100,7 +94,9 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def GetFeedback(self, request: api.GetFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
-        return resources.feedback(await self._get(FEEDBACK, parse(OneFeedback, request).name))
+        return resources.feedback(
+            await get(self._decider, FEEDBACK, parse(OneFeedback, request).name)
+        )
 
     async def ListFeedback(
         self, request: api.ListFeedbackRequest, _: Any
@@ -121,7 +117,7 @@ class FeedbackService(FeedbackServiceServicer):
             if shown == page.size or size > PAGE_BYTES:
                 response.next_page_token = page.token([found[shown - 1][0]])
                 break
-            item = resources.feedback(await self._get(FEEDBACK, name))
+            item = resources.feedback(await get(self._decider, FEEDBACK, name))
             response.feedback.append(item)
             size += item.ByteSize()
         return response
@@ -129,7 +125,8 @@ class FeedbackService(FeedbackServiceServicer):
     async def CodeFeedback(self, request: api.CodeFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
         command = parse(feedback.CodeFeedback, request)
-        return resources.feedback(await self._change(FEEDBACK, command, request, feedback.decide))
+        handled = await change(self._decider, FEEDBACK, command, feedback.decide, request)
+        return resources.feedback(handled)
 
     # The loop
 
@@ -149,21 +146,24 @@ class FeedbackService(FeedbackServiceServicer):
     async def CompleteAction(self, request: api.CompleteActionRequest, _: Any) -> api.Action:
         """See the contract."""
         command = parse(actions.CompleteAction, request)
-        return resources.action(await self._change(ACTION, command, request, actions.decide))
+        handled = await change(self._decider, ACTION, command, actions.decide, request)
+        return resources.action(handled)
 
     async def DeclineAction(self, request: api.DeclineActionRequest, _: Any) -> api.Action:
         """See the contract."""
         command = parse(actions.DeclineAction, request)
-        return resources.action(await self._change(ACTION, command, request, actions.decide))
+        handled = await change(self._decider, ACTION, command, actions.decide, request)
+        return resources.action(handled)
 
     async def CloseLoop(self, request: api.CloseLoopRequest, _: Any) -> api.Action:
         """See the contract."""
         command = parse(actions.CloseLoop, request)
-        return resources.action(await self._change(ACTION, command, request, actions.decide))
+        handled = await change(self._decider, ACTION, command, actions.decide, request)
+        return resources.action(handled)
 
     async def GetAction(self, request: api.GetActionRequest, _: Any) -> api.Action:
         """See the contract."""
-        return resources.action(await self._get(ACTION, parse(OneAction, request).name))
+        return resources.action(await get(self._decider, ACTION, parse(OneAction, request).name))
 
     # Questions
 
@@ -235,37 +235,16 @@ class FeedbackService(FeedbackServiceServicer):
 
     async def TraceFeedback(self, request: api.TraceFeedbackRequest, _: Any) -> api.FeedbackTrace:
         """See the contract."""
-        item = await self._get(FEEDBACK, parse(OneFeedback, request).name)
+        item = await get(self._decider, FEEDBACK, parse(OneFeedback, request).name)
         with self._views.read() as db:
             names = loops.actions_of(db, request.name)
-        linked = [await self._get(ACTION, name) for name in names]
+        linked = [await get(self._decider, ACTION, name) for name in names]
         return api.FeedbackTrace(
             feedback=resources.feedback(item),
             actions=map(resources.action, linked),
             told=any(request.name in action.state.told for action in linked),
             steps=await trace(self._store, request.name, names),
         )
-
-    # What these have in common
-
-    async def _get(self, aggregate: Aggregate[S], name: str) -> Handled[S]:
-        handled = await self._decider.load(aggregate, id_of(name))
-        if handled is None:
-            raise NotFound(name)
-        return handled
-
-    async def _change(
-        self, aggregate: Aggregate[S], command: Any, request: Message, decide: Any
-    ) -> Handled[S]:
-        handled = await self._decider.handle(
-            aggregate,
-            id_of(command.name),
-            partial(decide, command),
-            current().request(request),
-            etag=parse(_Etag, request).etag,
-        )
-        current().wrote(handled.position)
-        return handled
 
 
 def _name(message: api.RecordFeedbackRequest, call: Request) -> str:
@@ -276,7 +255,7 @@ def _name(message: api.RecordFeedbackRequest, call: Request) -> str:
 
 def _item(message: api.RecordFeedbackRequest, call: Request) -> tuple[str, feedback.ImportFeedback]:
     name = _name(message, call)
-    return id_of(name), parse(feedback.ImportFeedback, message, feedback=name)
+    return id_of(name), parse(feedback.ImportFeedback, message, feedback=name, request_id=None)
 
 
 def _micros(instant: datetime | None, default: int) -> int:

@@ -21,8 +21,8 @@ from services.metrics.appraiser import Appraiser
 from services.metrics.domain import model, policy
 from services.metrics.watch import watch
 
-MODEL = Aggregate("model", model.INITIAL, model.evolve)
-POLICY = Aggregate("equitypolicy", policy.INITIAL, policy.evolve)
+MODEL = Aggregate("model", "models", model.INITIAL, model.evolve)
+POLICY = Aggregate("equitypolicy", "equityPolicy", policy.INITIAL, policy.evolve)
 THE_POLICY = "default"
 
 

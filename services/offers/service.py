@@ -1,18 +1,16 @@
 """The gRPC edge of offers: message → command → decide → append → reply."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from equiloop.offers.v1 import service_pb2 as api
 from equiloop.offers.v1.service_pb2_grpc import OfferServiceServicer
-from google.protobuf.message import Message
 
 from libs.chassis.call import current
+from libs.chassis.edge import change, get
 from libs.chassis.paging import Page
 from libs.contract.parse import parse
-from libs.decider import Aggregate, Decider, Handled, Known
+from libs.decider import Aggregate, Decider, Known
 from libs.eventstore.port import EventStore
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import id_of
@@ -21,17 +19,8 @@ from services.offers import resources
 from services.offers.domain import offer, presentation
 from services.offers.views import book
 
-OFFER = Aggregate("offer", offer.INITIAL, offer.evolve)
-PRESENTATION = Aggregate("presentation", presentation.INITIAL, presentation.evolve)
-
-S = TypeVar("S")
-
-
-class _Change(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def etag(self) -> int | None: ...
+OFFER = Aggregate("offer", "offers", offer.INITIAL, offer.evolve)
+PRESENTATION = Aggregate("presentation", "presentations", presentation.INITIAL, presentation.evolve)
 
 
 class OfferService(OfferServiceServicer):
@@ -61,18 +50,18 @@ class OfferService(OfferServiceServicer):
     async def ApproveOffer(self, request: api.ApproveOfferRequest, _: Any) -> api.Offer:
         """See the contract."""
         command = parse(offer.ApproveOffer, request)
-        decide = partial(offer.decide, command)
-        return resources.offer(await self._change(OFFER, command, decide, request))
+        handled = await change(self._decider, OFFER, command, offer.decide, request)
+        return resources.offer(handled)
 
     async def LaunchOffer(self, request: api.LaunchOfferRequest, _: Any) -> api.Offer:
         """See the contract."""
         command = parse(offer.LaunchOffer, request)
-        decide = partial(offer.decide, command)
-        return resources.offer(await self._change(OFFER, command, decide, request))
+        handled = await change(self._decider, OFFER, command, offer.decide, request)
+        return resources.offer(handled)
 
     async def GetOffer(self, request: api.GetOfferRequest, _: Any) -> api.Offer:
         """See the contract."""
-        return resources.offer(await self._get(OFFER, request.name))
+        return resources.offer(await get(self._decider, OFFER, request.name))
 
     async def ListOffers(self, request: api.ListOffersRequest, _: Any) -> api.ListOffersResponse:
         """See the contract."""
@@ -83,7 +72,7 @@ class OfferService(OfferServiceServicer):
         response = api.ListOffersResponse()
         for line in found[: page.size]:
             response.offers.add(
-                offer=resources.offer(await self._get(OFFER, line.offer)),
+                offer=resources.offer(await get(self._decider, OFFER, line.offer)),
                 presented_count=line.presented,
                 accepted_count=line.accepted,
                 refused_count=line.refused,
@@ -99,7 +88,7 @@ class OfferService(OfferServiceServicer):
         call = current().request(request)
         key = call.derive("presentation")
         command = parse(presentation.PresentOffer, request, presentation=f"presentations/{key}")
-        shown = await self._get(OFFER, command.name)
+        shown = await get(self._decider, OFFER, command.name)
         if not await self._customers.has(id_of(command.customer)):
             raise NotFound(command.customer, "customer")
         decide = partial(presentation.decide, command.model_copy(update={"offer": shown.state}))
@@ -110,32 +99,11 @@ class OfferService(OfferServiceServicer):
     async def RecordResponse(self, request: api.RecordResponseRequest, _: Any) -> api.Presentation:
         """See the contract."""
         command = parse(presentation.RecordResponse, request)
-        decide = partial(presentation.decide, command)
-        handled = await self._change(PRESENTATION, command, decide, request)
+        handled = await change(self._decider, PRESENTATION, command, presentation.decide, request)
         return resources.presentation(handled)
 
     async def GetPresentation(
         self, request: api.GetPresentationRequest, _: Any
     ) -> api.Presentation:
         """See the contract."""
-        return resources.presentation(await self._get(PRESENTATION, request.name))
-
-    # What these have in common
-
-    async def _get(self, aggregate: Aggregate[S], name: str) -> Handled[S]:
-        handled = await self._decider.load(aggregate, id_of(name))
-        if handled is None or not name.startswith(f"{aggregate.category}s/"):
-            raise NotFound(name)
-        return handled
-
-    async def _change(
-        self,
-        aggregate: Aggregate[S],
-        change: _Change,
-        decide: Callable[[S, datetime], Sequence[Message]],
-        request: Message,
-    ) -> Handled[S]:
-        key, call = id_of(change.name), current().request(request)
-        handled = await self._decider.handle(aggregate, key, decide, call, etag=change.etag)
-        current().wrote(handled.position)
-        return handled
+        return resources.presentation(await get(self._decider, PRESENTATION, request.name))

@@ -24,7 +24,7 @@ def _grow(by: int, state: int, now: datetime) -> Sequence[Message]:
     return [Int64Value(value=by)] if by else []
 
 
-SUM = Aggregate("sum", 0, _add)
+SUM = Aggregate("sum", "sums", 0, _add)
 
 
 def test_what_follows_is_compared_event_by_event() -> None:

@@ -89,6 +89,16 @@ class UpdateCustomer(Command):
     customer: Correction
     update_mask: Annotated[frozenset[str], AfterValidator(_paths)] = _CORRECTABLE
 
+    @property
+    def name(self) -> str:
+        """The customer to be corrected."""
+        return self.customer.name
+
+    @property
+    def etag(self) -> int | None:
+        """The revision in which the caller has seen the customer."""
+        return self.customer.etag
+
 
 class LabelCustomer(Change):
     """Cohort and segments shall be these, and no others."""

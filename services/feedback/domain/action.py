@@ -18,6 +18,7 @@ from libs.kernel.refusals import AlreadyExists, FieldError, NotFound, Refusal
 from libs.kernel.values import (
     ActionName,
     Command,
+    Etag,
     FeedbackName,
     FeedbackNames,
     FunctionName,
@@ -55,6 +56,7 @@ class CompleteAction(Command):
 
     name: ActionName
     outcome: Annotated[Words, Field(max_length=2000)]
+    etag: Etag | None = None
 
 
 class DeclineAction(Command):
@@ -62,6 +64,7 @@ class DeclineAction(Command):
 
     name: ActionName
     reason: Annotated[Words, Field(max_length=2000)]
+    etag: Etag | None = None
 
 
 class CloseLoop(Command):
@@ -72,6 +75,7 @@ class CloseLoop(Command):
     message: Annotated[Words, Field(max_length=2000)]
     feedback: Annotated[FeedbackNames, Field(max_length=_MAX_LINKS)] = ()
     told_time: Instant | None = None
+    etag: Etag | None = None
 
 
 ActionCommand = CommitAction | CompleteAction | DeclineAction | CloseLoop

@@ -13,6 +13,7 @@ from libs.kernel.refusals import AlreadyExists, FieldError, NotFound
 from libs.kernel.values import (
     Command,
     CustomerName,
+    Etag,
     FeedbackName,
     Instant,
     Labels,
@@ -96,6 +97,7 @@ class CodeFeedback(Command):
     coder: Coder
     themes: Annotated[Labels, Field(max_length=20)] = ()
     sentiment: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.0
+    etag: Etag | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ async def test_a_refusal_from_stale_memory_is_not_believed(embedded: EventStore)
     assert (await code(behind, "battery")).changed
 
 
-SWITCH: Aggregate[int] = Aggregate("switch", 0, lambda state, _: 1 - state)
+SWITCH: Aggregate[int] = Aggregate("switch", "switches", 0, lambda state, _: 1 - state)
 
 
 def turn(wanted: int, state: int, _: datetime) -> Sequence[Message]:

@@ -121,7 +121,7 @@ def test_a_broken_rule_is_noticed() -> None:
         def evolve(state: Action, event: Message) -> Action:
             return state if isinstance(event, kind) else ACTION.evolve(state, event)
 
-        return Aggregate("action", ACTION.initial, evolve)
+        return Aggregate("action", "actions", ACTION.initial, evolve)
 
     promise = CommitAction(
         action="actions/1",
