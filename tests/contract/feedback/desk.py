@@ -1,0 +1,184 @@
+"""The feedback service as its callers meet it: over gRPC, on a log and views of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from equiloop.customers.v1 import events_pb2 as customer_events
+from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import service_pb2 as api
+from equiloop.feedback.v1 import service_pb2_grpc as api_grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from libs.chassis.call import MIN_POSITION
+from libs.chassis.handlers import Wrapper
+from libs.chassis.server import Server
+from libs.chassis.settings import Settings
+from libs.contract.events import CODEC
+from libs.decider import Decider
+from libs.eventstore.port import EventStore, Expected, NewEvent
+from libs.kernel.refusals import Refusal
+from libs.kernel.values import timestamp
+from libs.projection import Projection
+from libs.projection.sqlite import SqliteDatabase
+from libs.telemetry import Telemetry
+from services.feedback.service import FeedbackService
+from services.feedback.views import VIEWS
+
+DAY_0 = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def day(number: float) -> Timestamp:
+    """Answer an instant, in days from the first."""
+    return timestamp(DAY_0 + timedelta(days=number))
+
+
+class Worth:
+    """A valuer who has been told what each customer is worth, in cents; nothing: not yet known."""
+
+    def __init__(self) -> None:
+        self.cents: dict[str, int] | None = {}
+        self.asked: list[tuple[set[str], Timestamp]] = []
+
+    async def values(
+        self, customers: Collection[str], as_of: Timestamp
+    ) -> tuple[str, Mapping[str, int]]:
+        self.asked.append((set(customers), as_of))
+        if self.cents is None:
+            raise Refusal("EQUITY_NOT_AVAILABLE", "customers cannot be valued yet")
+        return "EUR", {name: self.cents[name] for name in customers if name in self.cents}
+
+
+class Desk:
+    """A client of the service, and the hands that turn its clock."""
+
+    def __init__(self, store: EventStore, stub: Any, worth: Worth) -> None:
+        self.store, self.stub, self.worth = store, stub, worth
+        self.now = DAY_0
+
+    def at(self, number: float) -> "Desk":
+        """Turn the clock to a day."""
+        self.now = DAY_0 + timedelta(days=number)
+        return self
+
+    async def customers(self, *keys: str) -> None:
+        """Have customers registered, as the customers service would."""
+        kind = customer_events.CustomerRegistered.DESCRIPTOR.full_name
+        for key in keys:
+            event = customer_events.CustomerRegistered(customer=f"customers/{key}")
+            new = NewEvent(uuid4(), kind, event.SerializeToString())
+            await self.store.append(f"customer-{key}", [new], Expected.NO_STREAM)
+
+    async def ask(self, method: str, request: Any) -> Any:
+        """Ask a question of views that have seen all that was written."""
+        head = str(await self.store.head())
+        return await getattr(self.stub, method)(request, metadata=((MIN_POSITION, head),))
+
+    async def record(self, customer: str = "", **fields: Any) -> api.Feedback:
+        """Record what a customer (`7`; empty: unknown) says."""
+        usual: dict[str, Any] = {
+            "customer": customer and f"customers/{customer}",
+            "channel": events.CHANNEL_WEB,
+            "text": "the battery dies",
+        }
+        answer: api.Feedback = await self.stub.RecordFeedback(
+            api.RecordFeedbackRequest(**(usual | fields))
+        )
+        return answer
+
+    async def code(self, name: str, *themes: str, **fields: Any) -> api.Feedback:
+        """Say what feedback is about."""
+        coder = events.Coder(name="people/7")
+        request = api.CodeFeedbackRequest(name=name, themes=themes, coder=coder, **fields)
+        answer: api.Feedback = await self.stub.CodeFeedback(request)
+        return answer
+
+    async def commit(self, *feedback: str, **fields: Any) -> api.Action:
+        """Promise to do something about feedback."""
+        usual: dict[str, Any] = {
+            "kind": events.ACTION_KIND_PRODUCT_CHANGE,
+            "title": "a larger battery",
+            "owner": "functions/research",
+            "feedback": feedback,
+        }
+        answer: api.Action = await self.stub.CommitAction(
+            api.CommitActionRequest(**(usual | fields))
+        )
+        return answer
+
+    async def complete(self, name: str, **fields: Any) -> api.Action:
+        """Say that it was done."""
+        request = api.CompleteActionRequest(name=name, outcome="it lasts two days", **fields)
+        answer: api.Action = await self.stub.CompleteAction(request)
+        return answer
+
+    async def decline(self, name: str, **fields: Any) -> api.Action:
+        """Say that it will not be done."""
+        request = api.DeclineActionRequest(name=name, reason="too heavy", **fields)
+        answer: api.Action = await self.stub.DeclineAction(request)
+        return answer
+
+    async def tell(self, name: str, *feedback: str, **fields: Any) -> api.Action:
+        """Say that customers were told."""
+        usual: dict[str, Any] = {
+            "channel": events.CHANNEL_EMAIL,
+            "message": "it lasts two days now",
+        }
+        answer: api.Action = await self.stub.CloseLoop(
+            api.CloseLoopRequest(name=name, feedback=feedback, **(usual | fields))
+        )
+        return answer
+
+
+@asynccontextmanager
+async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
+    """Run the service for as long as the context lasts."""
+    worth = Worth()
+    desk = Desk(store, None, worth)
+
+    def clock() -> datetime:
+        return desk.now
+
+    database = SqliteDatabase(folder)
+    projection = Projection(store, CODEC, database, VIEWS)
+    service = FeedbackService(store, Decider(store, CODEC, clock), database, worth, clock)
+    settings = Settings(drain=0)
+    wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)
+    register = partial(api_grpc.add_FeedbackServiceServicer_to_server, service)
+    server = Server(settings, wrapper, [register])
+    port = await server.start("127.0.0.1:0")
+    following = asyncio.create_task(projection.run())
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        desk.stub = api_grpc.FeedbackServiceStub(channel)
+        try:
+            yield desk
+        finally:
+            await server.drain()
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+            await projection.close()
+
+
+async def paged(desk: Desk, method: str, request: Any, field: str) -> list[list[Any]]:
+    """Read a list to its end, page by page."""
+    pages: list[list[Any]] = []
+    while True:
+        answer = await desk.ask(method, request)
+        pages.append(list(getattr(answer, field)))
+        if not answer.next_page_token:
+            return pages
+        request.page_token = answer.next_page_token
+
+
+async def names(store: EventStore) -> Sequence[str]:
+    """Answer what has happened, by name, customers' registrations left out."""
+    kinds = [event.type async for batch in store.read_all() for event in batch.events]
+    ours = [kind for kind in kinds if kind.startswith("equiloop.feedback.")]
+    return [kind.rsplit(".", 1)[1] for kind in ours]
