@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import service_pb2 as api
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 
@@ -198,7 +199,7 @@ async def test_who_waits_is_listed_oldest_first(story: Story) -> None:
             feedback=story.f[2],
             customer="customers/7",
             receive_time=day(1),
-            age={"seconds": 19 * DAY},
+            age=Duration(seconds=19 * DAY),
             themes=["battery"],
             actions=[story.a],
         ),
@@ -206,11 +207,11 @@ async def test_who_waits_is_listed_oldest_first(story: Story) -> None:
             feedback=story.f[4],
             customer="customers/8",
             receive_time=day(3),
-            age={"seconds": 17 * DAY},
+            age=Duration(seconds=17 * DAY),
             themes=["price"],
             actions=[story.b],
         ),
-        api.OpenLoop(feedback=story.f[5], receive_time=day(4), age={"seconds": 16 * DAY}),
+        api.OpenLoop(feedback=story.f[5], receive_time=day(4), age=Duration(seconds=16 * DAY)),
     ]
     ((loop,),) = await story.open(theme="price")
     assert loop.feedback == story.f[4]
