@@ -1,11 +1,16 @@
 """The file that holds the log: its layout, and what must be true of it before it is trusted."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
 from libs.eventstore.port import StoreCorrupt, StoreError, StoreUnavailable
+
+T = TypeVar("T")
 
 APPLICATION_ID = int.from_bytes(b"Eqlp", "big")
 """Marks the file as ours, in SQLite's header."""
@@ -175,21 +180,30 @@ def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
 
 def _make_durable(connection: apsw.Connection, path: Path, patience: Patience) -> None:
     """Set what durability rests on, and make sure that it was set."""
-    tries = 0
-    while True:
-        try:  # SQLite does not ask the busy handler here
-            mode = connection.pragma("journal_mode", "wal")
-            break
-        except apsw.BusyError:
-            if not patience(tries):
-                raise
-            tries += 1
+    mode = _insist(patience, lambda: connection.pragma("journal_mode", "wal"))
     connection.pragma("synchronous", "full")
     if mode != "wal" or connection.pragma("synchronous") != 2:
         msg = f"{path}: its file system cannot keep a write-ahead log: use a local disk"
         raise StoreUnavailable(msg)
     connection.pragma("wal_autocheckpoint", 4000)  # pages
     connection.pragma("journal_size_limit", 64 << 20)
+    # A process that was killed after it had written a commit and before it had synced it leaves us
+    # that commit, to be read and acknowledged as if it were durable. A checkpoint begins with a
+    # sync of the write-ahead log; should the disk be full, it ends after that.
+    with suppress(apsw.FullError):
+        _insist(patience, connection.wal_checkpoint)
+
+
+def _insist(patience: Patience, call: Callable[[], T]) -> T:
+    """Do what SQLite does not ask the busy handler for. Raises apsw.BusyError."""
+    tries = 0
+    while True:
+        try:
+            return call()
+        except apsw.BusyError:
+            if not patience(tries):
+                raise
+            tries += 1
 
 
 def _create_tables(connection: apsw.Connection, path: Path) -> None:
