@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from equiloop.feedback.v1.events_pb2 import FeedbackCoded
 from equiloop.metrics.v1 import service_pb2 as api
 from google.protobuf.message import Message
 
@@ -67,7 +68,7 @@ class Asked:
 
     def __init__(self, store: SqliteStore, projection: Projection[Any]) -> None:
         self._store, self._projection = store, projection
-        self.appraiser = Appraiser(projection, lambda: NOW)
+        self.appraiser, self.views = Appraiser(projection, lambda: NOW), projection.database
 
     async def then(self, *events: Message) -> None:
         """Let more happen."""
@@ -309,3 +310,13 @@ async def test_too_few_customers_cannot_be_fitted(world: World) -> None:
             asked.appraiser.fit("models/1", select)
     assert caught.value.reason == "FIT_FAILED"
     assert caught.value.metadata == {"customers": "4"}
+
+
+async def test_the_position_is_how_far_the_log_was_looked_at(world: World) -> None:
+    """It goes on where nothing concerns these views, and is never behind the rows it speaks of."""
+    async with world([*purchases(), *READY]) as asked:
+        before = asked.equity()
+        await asked.then(FeedbackCoded())
+        assert asked.equity().position == before.position + 1
+        asked.views.write(before.position + 9, lambda _: None)
+        assert asked.equity().position == before.position + 9
