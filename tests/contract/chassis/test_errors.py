@@ -28,7 +28,7 @@ from libs.kernel.refusals import (
 )
 from tests.contract.chassis.serving import Answer, refused, serving
 
-SECRET = "/home/somebody/secret.db"
+SECRET = "/srv/secret/events.db"
 
 
 def raising(error: BaseException) -> Answer:
