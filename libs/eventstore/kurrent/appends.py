@@ -1,7 +1,7 @@
 """Appends, all over one BatchAppend call: sent without waiting, answered by correlation id.
 
-The client's own append makes a call for each, which costs four times as much, and answers the
-position alone: not the revision, which after a weak expectation nobody else could tell.
+The client makes a call for each append, which costs four times as much, and answers the position
+alone: not the revision, which after a weak expectation nobody else could tell.
 """
 
 import asyncio
@@ -108,8 +108,10 @@ class Appends:
             method: Method = channel.stream_stream(
                 METHOD, BatchAppendReq.SerializeToString, BatchAppendResp.FromString
             )
+            identity = self._connection.identity
             call = method(
-                metadata=self._connection.metadata, credentials=self._connection.credentials
+                metadata=(*identity["metadata"], ("requires-leader", "true")),
+                credentials=identity["credentials"],
             )
             sending = asyncio.create_task(self._send(call))
             try:

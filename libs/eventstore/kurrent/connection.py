@@ -1,7 +1,9 @@
-"""Where the store is: the official client, and a channel beside it to the same node."""
+"""Where the store is, and how to call it there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TypedDict
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from kurrentdbclient.exceptions import (
     ProgrammingError,
     ServiceUnavailableError,
 )
+from kurrentdbclient.streams import AsyncStreamsService
 
 from libs.eventstore.kurrent.errors import translated
 from libs.eventstore.port import Expected, ExpectedState, StoreUnavailable
@@ -26,48 +29,54 @@ _RECONNECT = (
 )
 
 
-class Connection:
-    """The official client, and what it does not do itself.
+class Identity(TypedDict):
+    """Who calls: what every call of the client's takes."""
 
-    The client looks for the leader anew when a call of its own fails, but not when a stream does.
+    metadata: tuple[tuple[str, str], ...]
+    credentials: grpc.CallCredentials | None
+
+
+class Connection:
+    """The official client's connection to the right node of a cluster.
+
+    Calls are made through its streams service. The client's own methods would try a failed call
+    again, and first replace the connection, which ends all subscriptions and may take seconds.
     """
 
     def __init__(self, url: str) -> None:
         """Parse a connection string. Raises ValueError, without the password."""
         try:
-            self.client = AsyncKurrentDBClient(url)
+            self._client = AsyncKurrentDBClient(url)
         except (ValueError, OSError) as error:
             reason = str(error).replace(url, shown(url))
             msg = f"{shown(url)!r} is no connection string for KurrentDB: {reason}"
             raise ValueError(msg) from None
-        self.client.grpc_options += _RECONNECT
-        spec = self.client.connection_spec
+        self._client.grpc_options += _RECONNECT
+        spec = self._client.connection_spec
         self._clustered = spec.scheme in URI_SCHEMES_DISCOVER or len(spec.targets) > 1
+        self._looking: asyncio.Task[None] | None = None
         self._channel: tuple[UUID, grpc.aio.Channel] | None = None
-        self.credentials = self.client.construct_call_credentials(spec.username, spec.password)
-        self.metadata = (
-            ("connection-name", spec.options.connection_name),
-            ("requires-leader", "true"),
+        self.identity = Identity(
+            metadata=(("connection-name", spec.options.connection_name),),
+            credentials=self._client.construct_call_credentials(spec.username, spec.password),
         )
 
     @asynccontextmanager
     async def calling(
         self, stream: str = "", expected: ExpectedState = Expected.ANY
-    ) -> AsyncIterator[AsyncKurrentDBClient]:
-        """Lend the client for a call. Raises the port's errors; looks for the leader when lost."""
-        if self.client.is_closed:
+    ) -> AsyncIterator[AsyncStreamsService]:
+        """Lend the streams service. Raises the port's errors; looks for the leader when lost."""
+        if self._client.is_closed:
             raise StoreUnavailable("the store was closed")
         with translated():
-            await self.client.connect()
-        used = self.client.connection_id
+            await self._client.connect()
+        used = self._client.connection_id
         try:
             with translated(stream, expected):
-                yield self.client
+                yield self._client.connection.streams
         except StoreUnavailable as error:
-            lost = isinstance(error.__cause__, ServiceUnavailableError | NodeIsNotLeaderError)
-            if self._clustered and lost:
-                with suppress(KurrentDBClientError):
-                    await self.client.reconnect(connection_id=used)
+            if isinstance(error.__cause__, ServiceUnavailableError | NodeIsNotLeaderError):
+                self._look_for_leader(used)
             raise
 
     async def channel(self) -> grpc.aio.Channel:
@@ -75,7 +84,7 @@ class Connection:
 
         gRPC lets channels to one address share what is underneath.
         """
-        client = self.client
+        client = self._client
         if self._channel is None or self._channel[0] != client.connection_id:
             await self._close_channel()
             target, options = client.connection_target, list(client.grpc_options)
@@ -91,10 +100,22 @@ class Connection:
 
     async def close(self) -> None:
         """Let go of the channel, and of the client's own."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self._close_channel()
         # It never was connected, or raises what ended a subscription that nobody took to its end.
         with suppress(ProgrammingError, KurrentDBClientError):
-            await self.client.close()
+            await self._client.close()
+
+    def _look_for_leader(self, lost: UUID) -> None:
+        """Have the client find the leader anew, once; one node alone gRPC connects to again."""
+        if self._clustered and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._find_leader(lost))
+
+    async def _find_leader(self, lost: UUID) -> None:
+        with suppress(KurrentDBClientError):  # there is none yet: the next call looks again
+            await self._client.reconnect(connection_id=lost)
 
     async def _close_channel(self) -> None:
         if self._channel is not None:

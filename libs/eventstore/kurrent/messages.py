@@ -17,7 +17,8 @@ from libs.eventstore.port import (
     WrongExpectedRevision,
 )
 
-CONTENT_TYPE = "application/octet-stream"
+METADATA = "$metadata"
+"""Type of the events that govern a stream: JSON, where all others are bytes."""
 
 
 def request(part: Append, correlation: UUID, deadline: int) -> BatchAppendReq:
@@ -40,7 +41,8 @@ def request(part: Append, correlation: UUID, deadline: int) -> BatchAppendReq:
         proposed = message.proposed_messages.add()
         proposed.id.string = str(event.id)
         proposed.metadata["type"] = event.type
-        proposed.metadata["content-type"] = CONTENT_TYPE
+        json = event.type == METADATA
+        proposed.metadata["content-type"] = f"application/{'json' if json else 'octet-stream'}"
         proposed.data, proposed.custom_metadata = event.data, event.metadata
     return message
 

@@ -59,6 +59,12 @@ async def slices(
             await response.stop()
 
 
+async def only(response: AsyncReadResponse) -> RecordedEvent | None:
+    """Answer the one event of a read that asks for one; None where there is none."""
+    events = [event async for found in slices(response, 1) for event in found]
+    return events[0] if events else None
+
+
 class Inflow:
     """Takes what a subscription brings as it comes, for a consumer that takes it in batches.
 

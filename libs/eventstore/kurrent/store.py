@@ -1,19 +1,22 @@
 """KurrentDB behind the port."""
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from uuid import uuid4
 
 from kurrentdbclient import StreamState
 
 from libs.eventstore.bounds import check_append, check_stream
 from libs.eventstore.kurrent.appends import Appends
 from libs.eventstore.kurrent.connection import Connection, shown
-from libs.eventstore.kurrent.filters import SYSTEM, selected_by_server, selects, wanted
+from libs.eventstore.kurrent.filters import selected_by_server, selects, wanted
+from libs.eventstore.kurrent.messages import METADATA
 from libs.eventstore.kurrent.metadata import from_json, to_json
-from libs.eventstore.kurrent.reading import Inflow, slices
+from libs.eventstore.kurrent.reading import Inflow, only, slices
 from libs.eventstore.port import (
     BATCH,
     Append,
@@ -35,8 +38,8 @@ from libs.eventstore.port import (
 OPENING = 5.0
 """Seconds in which a server must answer when the store is opened."""
 
-TIMEOUT = 5.0
-"""Seconds for a call; the client tries a failed one again once, so it is half of the wait."""
+TIMEOUT = 10.0
+"""Seconds for a call that is no stream, and for a subscription to begin."""
 
 WINDOW = 32
 """Events that the server looks at before it tells how far it is, when none of them matches."""
@@ -87,10 +90,7 @@ class KurrentStore:
         position: as one that this process knew before, from an append, a read or a subscription.
         """
         check_append(stream, events, expected)
-        outcome = await self._appends.submit(Append(stream, events, expected))
-        if isinstance(outcome, StoreError):
-            raise outcome
-        return outcome
+        return _or_raise(await self._appends.submit(Append(stream, events, expected)))
 
     async def append_batch(self, appends: Sequence[Append]) -> list[Appended | StoreError]:
         """Append to many streams; see the port."""
@@ -111,12 +111,13 @@ class KurrentStore:
         batch: int = BATCH,
     ) -> AsyncIterator[Batch]:
         """Read one stream; see the port."""
-        async with self._connection.calling(stream) as client:
-            response = await client.read_stream(
-                stream,
+        async with self._connection.calling(stream) as streams:
+            response = await streams.read(
+                stream_name=stream,
                 stream_position=start,
                 backwards=backwards,
                 limit=sys.maxsize if limit is None else limit,
+                **self._connection.identity,
             )
             async for events in slices(response, batch):
                 if events:
@@ -143,12 +144,13 @@ class KurrentStore:
             left -= len(first)
         if not left:
             return
-        async with self._connection.calling() as client:
-            response = await client.read_all(
+        async with self._connection.calling() as streams:
+            response = await streams.read(
                 commit_position=start,
                 backwards=backwards,
                 limit=left if selected_by_server(filter) else sys.maxsize,
                 **wanted(filter),
+                **self._connection.identity,
             )
             async for found in slices(response, batch, selects(filter)):
                 events = found[:left]
@@ -191,9 +193,10 @@ class KurrentStore:
         batch: int,
     ) -> AsyncGenerator[Batch, None]:
         """Follow the log from after `position` until it goes on in silence."""
-        async with self._connection.calling() as client:
-            async with asyncio.timeout(2 * TIMEOUT):
-                source = await client.subscribe_to_all(
+        async with self._connection.calling() as streams:
+            async with asyncio.timeout(TIMEOUT):
+                source = await streams.read(
+                    subscribe=True,
                     commit_position=position or None,
                     include_checkpoints=True,
                     include_caught_up=True,
@@ -201,6 +204,7 @@ class KurrentStore:
                     window_size=WINDOW,
                     checkpoint_interval_multiplier=1,
                     **wanted(filter),
+                    **self._connection.identity,
                 )
             async with Inflow(source, batch, position, selects(filter)) as inflow:
                 while True:
@@ -214,10 +218,16 @@ class KurrentStore:
 
     async def head(self) -> int:
         """Position of the last event that is not KurrentDB's own (0: none)."""
-        async with self._connection.calling() as client:
-            position = await client.get_commit_position(
-                filter_exclude=(SYSTEM,), filter_by_stream_name=True, timeout=TIMEOUT
+        async with self._connection.calling() as streams:
+            response = await streams.read(
+                backwards=True,
+                limit=1,
+                timeout=TIMEOUT,
+                **wanted(Filter()),
+                **self._connection.identity,
             )
+            newest = await only(response)
+        position = newest.position if newest else 0
         self._know(position)
         return position
 
@@ -225,9 +235,9 @@ class KurrentStore:
         """Hide a stream's events; see the port."""
         check_stream(stream)
         try:
-            async with self._connection.calling(stream, expected) as client:
-                await client.delete_stream(
-                    stream, current_version=_state(expected), timeout=TIMEOUT
+            async with self._connection.calling(stream, expected) as streams:
+                await streams.delete(
+                    stream, _state(expected), timeout=TIMEOUT, **self._connection.identity
                 )
         except StreamNotFound:
             if expected in (Expected.ANY, Expected.NO_STREAM):
@@ -238,26 +248,35 @@ class KurrentStore:
         """End a stream for ever; see the port."""
         check_stream(stream)
         try:
-            async with self._connection.calling(stream, expected) as client:
-                await client.tombstone_stream(
-                    stream, current_version=_state(expected), timeout=TIMEOUT
+            async with self._connection.calling(stream, expected) as streams:
+                await streams.tombstone(
+                    stream, _state(expected), timeout=TIMEOUT, **self._connection.identity
                 )
         except StreamNotFound:
             raise WrongExpectedRevision(stream, expected, None) from None
 
     async def get_stream_metadata(self, stream: str) -> StreamMetadata:
         """Answer what governs a stream; see the port."""
-        async with self._connection.calling(stream) as client:
-            found, _ = await client.get_stream_metadata(stream, timeout=TIMEOUT)
-        return from_json(found)
+        try:
+            async with self._connection.calling(stream) as streams:
+                response = await streams.read(
+                    stream_name=f"$${stream}",
+                    backwards=True,
+                    limit=1,
+                    timeout=TIMEOUT,
+                    **self._connection.identity,
+                )
+                newest = await only(response)
+        except StreamNotFound:
+            return StreamMetadata()
+        return from_json(json.loads(newest.data)) if newest else StreamMetadata()
 
     async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
         """Replace what governs a stream; see the port."""
         check_stream(stream)
-        async with self._connection.calling(stream) as client:
-            await client.set_stream_metadata(
-                stream, metadata=to_json(metadata), current_version=StreamState.ANY, timeout=TIMEOUT
-            )
+        data = json.dumps(to_json(metadata), ensure_ascii=False).encode()
+        event = NewEvent(uuid4(), METADATA, data)
+        _or_raise(await self._appends.submit(Append(f"$${stream}", [event], Expected.ANY)))
 
     async def close(self) -> None:
         """Finish the appends that were begun, end the subscriptions, close the connection."""
@@ -265,16 +284,23 @@ class KurrentStore:
         await self._connection.close()
 
     async def _at(self, position: int, filter: Filter) -> list[RecordedEvent]:  # noqa: A002
-        async with self._connection.calling() as client:
-            response = await client.read_all(
-                commit_position=position, limit=1, filter_exclude=(), timeout=TIMEOUT
+        async with self._connection.calling() as streams:
+            response = await streams.read(
+                commit_position=position, limit=1, timeout=TIMEOUT, **self._connection.identity
             )
-            found = [event async for events in slices(response, 1) for event in events]
-        select = selects(filter)
-        return [event for event in found if event.position == position and select(event)]
+            event = await only(response)
+        if event is None or event.position != position or not selects(filter)(event):
+            return []
+        return [event]
 
     def _know(self, position: int) -> None:
         self._appends.known = max(self._appends.known, position)
+
+
+def _or_raise(outcome: Appended | StoreError) -> Appended:
+    if isinstance(outcome, StoreError):
+        raise outcome
+    return outcome
 
 
 def _refused(part: Append) -> TooLarge | None:
