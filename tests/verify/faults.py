@@ -1,0 +1,96 @@
+"""Broken stores beyond those of the contract suite: what only crashes, bulk or time can show."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from libs.eventstore.port import (
+    Appended,
+    Batch,
+    EventStore,
+    Expected,
+    ExpectedState,
+    NewEvent,
+    StoreUnavailable,
+    WrongExpectedRevision,
+)
+from tests.contract.eventstore import faults
+from tests.contract.eventstore.faults import Honest
+
+
+class AcknowledgesBeforeTheCommit(Honest):
+    """Answers an append with what will come of it, a moment before it has."""
+
+    def __init__(self, store: EventStore) -> None:
+        super().__init__(store)
+        self.under_way: set[asyncio.Task[Appended]] = set()
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        there = await self.store.append(stream, [], Expected.ANY)
+        if isinstance(expected, int) and expected != there.revision:
+            raise WrongExpectedRevision(stream, expected, there.revision)
+        writing = asyncio.create_task(self.store.append(stream, events, expected))
+        self.under_way.add(writing)
+        writing.add_done_callback(self.under_way.discard)
+        return Appended(there.revision + len(events), await self.head() + len(events))
+
+
+class SkipsOneInTenThousand(Honest):
+    """Leaves one event in ten thousand out of a subscription."""
+
+    def subscribe(self, **how: Any) -> AsyncIterator[Batch]:
+        return self.skip(self.store.subscribe(**how))
+
+    async def skip(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+        numbers = count(1)
+        async for batch in batches:
+            kept = [event for event in batch.events if next(numbers) % 10_000]
+            yield Batch(kept, batch.position, batch.caught_up)
+
+
+class WritesEachTimeAnew(Honest):
+    """Gives every append ids of its own, so that one sent again is written again."""
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        anew = [NewEvent(uuid4(), event.type, event.data, event.metadata) for event in events]
+        return await super().append(stream, anew, expected)
+
+
+class NeverComesAgain(Honest):
+    """Keeps a subscription that was lost as if it had nothing to tell."""
+
+    def subscribe(self, **how: Any) -> AsyncIterator[Batch]:
+        return self.be_silent(self.store.subscribe(**how))
+
+    async def be_silent(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+        try:
+            async for batch in batches:
+                yield batch
+        except StoreUnavailable:
+            await asyncio.Event().wait()
+
+
+class SwallowsWhatFails(Honest):
+    """Answers an append that could not be made as if it had been."""
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        try:
+            return await super().append(stream, events, expected)
+        except StoreUnavailable:
+            return Appended(len(events) - 1, 1)
+
+
+def broken(store: EventStore, fault: str) -> EventStore:
+    """Answer the store behind the fault of this name; the store itself where there is none."""
+    if not fault:
+        return store
+    kind: type[Honest] = globals().get(fault) or getattr(faults, fault)
+    return kind(store)

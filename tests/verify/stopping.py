@@ -1,0 +1,92 @@
+"""A process whose writers write until it is stopped at a chosen moment, the disk as it is then."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from libs.eventstore.port import EventStore
+from libs.eventstore.sqlite import open_sqlite
+from tests.verify.vfs import Recording
+from tests.verify.writer import speaker, write_all
+
+NEVER = 1 << 60
+
+Fault = Literal["", "lying disk", "synchronous off"]
+
+
+class Moment(TypedDict, total=False):
+    """When a process is stopped.
+
+    That is before one more than so many operations or syncs of its disk, with that many
+    acknowledgements, or once it has closed the store after them.
+    """
+
+    operations: int
+    syncs: int
+    told: int
+    closed: int
+
+
+def main(
+    channel: socket.socket,
+    *,
+    folder: str,
+    state: str,
+    seed: int,
+    writers: dict[str, int],
+    moment: Moment,
+    pages: int,
+    fault: Fault,
+) -> None:
+    """Write until stopped, with a checkpoint every so many pages."""
+    sys.setswitchinterval(1e-4)  # every operation of the disk has to win the interpreter's lock
+    limits = moment.get("operations", NEVER), moment.get("syncs", NEVER)
+    vfs = Recording(Path(state), *limits, lies=fault == "lying disk")
+    told, say = 0, speaker(channel)
+    enough = asyncio.Event()
+
+    def say_until(lines: str) -> None:
+        nonlocal told
+        say(lines)
+        told += lines.count("told")
+        if told >= moment.get("told", NEVER):
+            vfs.stop()
+        if told >= moment.get("closed", NEVER):
+            enough.set()
+
+    numbers = {int(writer): number for writer, number in writers.items()}
+    asyncio.run(
+        _write(
+            Path(folder) / "log.db",
+            pages,
+            fault,
+            enough,
+            lambda store: write_all(store, seed, numbers, say_until),
+        )
+    )
+    vfs.stop()
+
+
+async def _write(
+    path: Path,
+    pages: int,
+    fault: Fault,
+    enough: asyncio.Event,
+    write: Callable[[EventStore], Coroutine[None, None, None]],
+) -> None:
+    """Open the store, write until it is ``enough``, and close."""
+    store = await open_sqlite(path)
+    connection = store._ledger._connection
+    connection.pragma("wal_autocheckpoint", pages)
+    if fault == "synchronous off":
+        connection.pragma("synchronous", "off")
+    writing = asyncio.create_task(write(store))
+    waiting = asyncio.create_task(enough.wait())
+    done, _ = await asyncio.wait({writing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if writing in done:
+        await writing  # which raises
+    writing.cancel()
+    await store.close()
