@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+from pydantic_core import to_json
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -34,7 +36,7 @@ class Metadata:
             values["traceparent"] = self.traceparent
         if self.actor:
             values["actor"] = self.actor
-        return json.dumps(values, separators=(",", ":")).encode()
+        return to_json(values)
 
     @classmethod
     def load(cls, data: bytes) -> "Metadata | None":

@@ -1,7 +1,7 @@
 """Requests become commands here: a message in, a pydantic model out, every wrong field named."""
 
 from collections.abc import Callable
-from datetime import UTC, date
+from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -13,12 +13,12 @@ from google.type.money_pb2 import Money
 from pydantic import BaseModel, Field, ValidationError
 
 from libs.kernel.refusals import FieldError, Invalid, Violation
-from libs.kernel.values import Etag
+from libs.kernel.values import Etag, instant
 
 M = TypeVar("M", bound=BaseModel)
 
 _CONVERT: dict[type[Message], Callable[[Any], Any]] = {
-    Timestamp: lambda value: value.ToDatetime(tzinfo=UTC),
+    Timestamp: instant,
     Date: lambda value: date(value.year, value.month, value.day),
     Money: lambda value: value,
     FieldMask: lambda value: list(value.paths),

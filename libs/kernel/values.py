@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
@@ -116,6 +116,7 @@ def id_of(name: str) -> str:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 def timestamp(instant: datetime) -> Timestamp:
@@ -128,8 +129,14 @@ def timestamp(instant: datetime) -> Timestamp:
 
 
 def instant(message: Timestamp) -> datetime:
-    """Answer a Timestamp as an instant in UTC."""
-    return message.ToDatetime(tzinfo=UTC)
+    """Answer a Timestamp as an instant in UTC, to the microsecond.
+
+    Raises ValueError for one that is out of range: outside the years 1 to 9999, or by its nanos.
+    """
+    if not (_FIRST_SECOND <= message.seconds <= _LAST_SECOND and 0 <= message.nanos < 10**9):
+        msg = "is out of range: the years 1 to 9999, nanos 0 to 999,999,999"
+        raise ValueError(msg)
+    return _EPOCH + timedelta(seconds=message.seconds, microseconds=message.nanos // 1000)
 
 
 Clock = Callable[[], datetime]

@@ -30,6 +30,12 @@ Group = list[tuple[Future, object, Exception | None]]
 SLICE = 0.002
 """Seconds of work after which the event loop gets its turn."""
 
+CROWD = 8
+"""Work in one transaction that shows that many are writing at once."""
+
+GATHER = 0.001
+"""Seconds for which the next transaction then waits, so that those just answered may join it."""
+
 FILL = 0.02
 """Seconds after which a transaction takes no more work: other processes wait as long."""
 
@@ -75,12 +81,13 @@ class Commits:
     async def _work_off(self) -> None:
         try:
             while self._waiting:
-                await self._transaction()
-                await asyncio.sleep(0)  # whoever was answered may be back for the next group
+                size = await self._transaction()
+                await asyncio.sleep(GATHER if size > CROWD else 0)
         finally:
             self._task = None
 
-    async def _transaction(self) -> None:
+    async def _transaction(self) -> int:
+        """Do what waits in one transaction; answer how much that was."""
         group: Group = []
         try:
             await self._begin()
@@ -102,6 +109,7 @@ class Commits:
             self._committed(self._ledger.head)
         for future, answer, error in group:
             _settle(future, answer, error)
+        return len(group)
 
     async def _begin(self) -> None:
         begin = self._ledger.begin
