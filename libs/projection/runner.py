@@ -96,8 +96,8 @@ class Projection(Generic[C]):
                         if batch.caught_up:
                             until_caught_up.close()
                             self.caught_up.set()
-                    if batch.events:
-                        await asyncio.sleep(LINGER)
+                        if batch.events and self.caught_up.is_set():
+                            await asyncio.sleep(LINGER)
             except StoreUnavailable as error:
                 log.warning("subscription lost, coming again in %.1f s: %s", pause, error)
             except Exception:

@@ -1,5 +1,7 @@
 """The metrics views in a real DuckDB: rebuilt as they lived, labels and fits as they now are."""
 
+import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,25 @@ async def test_a_rebuild_equals_the_views_that_lived(tmp_path: Path) -> None:
     lived, built = rows(live.database), rows(anew.database)  # type: ignore[arg-type]
     assert lived == built
     assert all(lived[table] for table in TABLES)
+    for projection in (live, anew):
+        await projection.close()
+    await store.close()
+
+
+async def test_garbage_is_collected_again_once_views_have_caught_up(tmp_path: Path) -> None:
+    """The collector rests while events come by the thousand, and no longer."""
+    store = await store_with(tmp_path / "log.db", long_history())
+    live = Projection(store, CODEC, DuckDatabase(tmp_path / "live"), VIEWS)
+    assert gc.isenabled()
+    following = asyncio.ensure_future(live.run())
+    await asyncio.sleep(0)
+    assert not gc.isenabled()
+    await live.caught_up.wait()
+    assert gc.isenabled()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    anew = await rebuild(store, CODEC, DuckDatabase(tmp_path / "anew"), VIEWS, await store.head())
+    assert gc.isenabled()
     for projection in (live, anew):
         await projection.close()
     await store.close()
