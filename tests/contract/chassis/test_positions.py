@@ -96,7 +96,7 @@ async def test_waiting_is_given_up_in_time(own: dict[str, Any]) -> None:
 
 async def test_a_stream_waits_too_but_not_for_its_whole_life() -> None:
     """A stream waits for the position it names no longer than any other call."""
-    async with serving(wait=Views().wait, deadline=0.05) as it:
+    async with serving(wait=Views().wait, deadline=0.05) as it, asyncio.timeout(10):
         answer = await refused(it.watch(**asking("41")).read())
     assert answer.info.reason == "POSITION_NOT_REACHED"
 

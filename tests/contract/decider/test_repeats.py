@@ -45,6 +45,16 @@ async def test_later_changes_do_not_change_the_first_answer(embedded: EventStore
     assert len(await log(embedded)) == 3
 
 
+async def test_what_was_answered_is_remembered_when_more_is_read(embedded: EventStore) -> None:
+    """A memory that catches up with others' changes still knows the requests it had answered."""
+    by = decider(embedded)
+    await record(by, recording())
+    await code(by, "battery", request_id=FIRST)
+    await code(decider(embedded), "price")
+    assert (await code(by, "screen")).revision == 3
+    assert not (await code(by, "battery", request_id=FIRST)).changed
+
+
 async def test_the_same_id_with_other_content_is_refused(embedded: EventStore) -> None:
     """One id cannot serve two requests, of the same kind or of two."""
     by = decider(embedded)

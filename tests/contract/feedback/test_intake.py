@@ -12,6 +12,8 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from libs.chassis.call import POSITION
+from libs.eventstore.port import Expected
+from libs.kernel.values import derived_id
 from tests.contract.chassis.serving import refused
 from tests.contract.feedback.desk import Desk, day, names, paged
 
@@ -186,6 +188,18 @@ async def test_an_import_answers_for_each_item(desk: Desk) -> None:
     ]
     assert fields(answer.errors[2].status) == {"channel"}
     assert fields(answer.errors[3].status) == {"source"}
+
+
+async def test_an_item_that_was_ended_fails_alone(desk: Desk) -> None:
+    """An item whose stream was ended for ever is NOT_FOUND; the others are taken."""
+    ended = derived_id("feedback", "reviews", "1")
+    await desk.store.tombstone(f"feedback-{ended}", Expected.ANY)
+    request = api.ImportFeedbackRequest(feedback=[item(str(i)) for i in range(3)])
+    answer = await desk.stub.ImportFeedback(request)
+    assert (answer.created_count, answer.error_count) == (2, 1)
+    assert [(error.index, error.status.code) for error in answer.errors] == [
+        (1, StatusCode.NOT_FOUND.value[0])
+    ]
 
 
 def fields(status: Status) -> set[str]:

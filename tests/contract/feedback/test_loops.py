@@ -120,6 +120,7 @@ async def test_the_median_counts_those_who_wait(story: Story) -> None:
     [
         (-1, (0, 0, 0, 0, 0, 0, 0, 0)),
         (2, (3, 0, 0, 0, 0, 0, 3, 0)),
+        (5, (5, 3, 3, 0, 0, 0, 5, 3)),
         (5.5, (5, 3, 3, 0, 0, 0, 5, 3)),
         (9, (5, 4, 4, 3, 0, 1, 4, 5)),
         (10, (5, 4, 3, 3, 1, 1, 4, 5)),
@@ -138,6 +139,22 @@ async def test_a_wait_ends_at_the_instant_asked_for(story: Story) -> None:
     answer = await story.funnel(end_time=day(1), as_of=day(9))
     assert answer.median_time_to_close.seconds == 9 * DAY
     assert not (await story.funnel(end_time=day(1), as_of=day(8))).HasField("median_time_to_close")
+
+
+@pytest.mark.parametrize(("now", "as_of"), [(16, 16), (100, 16), (16, 1000)])
+async def test_nobody_waits_longer_than_until_now(desk: Desk, now: float, as_of: float) -> None:
+    """One told after 15 days; two who have waited 6 left the risk set before: the median is 15.
+
+    Were they counted at 15 days, two thirds would still wait then.
+    """
+    told = (await desk.at(0).record()).name
+    for _ in range(2):
+        await desk.at(10).record()
+    action = await desk.at(14).commit(told)
+    await desk.complete(action.name)
+    await desk.at(15).tell(action.name)
+    answer = await Story(desk.at(now)).funnel(as_of=day(as_of))
+    assert answer.median_time_to_close.seconds == 15 * DAY
 
 
 @pytest.mark.parametrize(

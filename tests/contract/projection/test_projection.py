@@ -125,7 +125,7 @@ async def test_how_the_log_is_cut_does_not_matter(
 ) -> None:
     """The same events in batches and transactions of any size make the same rows."""
     monkeypatch.setattr(runner, "CATCHING_UP", catching_up)
-    await append(embedded, *history())
+    await append(embedded, *history(60))
     cut = await folded(Splitting(embedded, size), tmp_path / "cut")
     assert all(cut.values())
     assert cut == await folded(embedded, tmp_path / "whole")

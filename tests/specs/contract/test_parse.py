@@ -54,7 +54,9 @@ class Promise(BaseModel):
 def violations(model: type[BaseModel], message: object, **more: object) -> dict[str, str]:
     with pytest.raises(Invalid) as caught:
         parse(model, message, **more)  # type: ignore[arg-type]
-    return {violation.field: violation.description for violation in caught.value.violations}
+    found = {violation.field: violation.description for violation in caught.value.violations}
+    assert len(found) == len(caught.value.violations), "a field is named twice"
+    return found
 
 
 def test_a_message_becomes_a_command() -> None:
