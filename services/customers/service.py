@@ -193,7 +193,9 @@ def _id(message: api.RegisterCustomerRequest, call: Request) -> str:
 def _customer(
     message: api.RegisterCustomerRequest, call: Request
 ) -> tuple[str, customer.ImportCustomer]:
-    command = parse(customer.ImportCustomer, message, customer_id=_id(message, call))
+    command = parse(
+        customer.ImportCustomer, message, customer_id=_id(message, call), request_id=None
+    )
     return command.customer_id, command
 
 
