@@ -164,14 +164,15 @@ def _connect(path: Path, patience: Patience, flags: int = 0) -> apsw.Connection:
 
 def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
     """Tell an empty file from our log; refuse anything else before touching it."""
-    identity = connection.pragma("application_id")
-    layout = connection.pragma("user_version")
+    with connection:  # one look: another process may be making it
+        identity = connection.pragma("application_id")
+        layout = connection.pragma("user_version")
+        objects = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if identity == APPLICATION_ID:
         if layout != LAYOUT:
             msg = f"{path} has layout {layout}, this program knows {LAYOUT}: use a newer release"
             raise StoreCorrupt(msg)
         return False
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() or (0,)
     if identity or layout or objects:
         msg = f"{path} belongs to another application: check the path in the store's URL"
         raise StoreCorrupt(msg)
