@@ -40,15 +40,18 @@ class AcknowledgesBeforeTheCommit(Honest):
 
 
 class SkipsOneInTenThousand(Honest):
-    """Leaves one event in ten thousand out of a subscription."""
+    """Leaves one event in ten thousand out of its subscriptions."""
+
+    def __init__(self, store: EventStore) -> None:
+        super().__init__(store)
+        self.numbers = count(1)
 
     def subscribe(self, **how: Any) -> AsyncIterator[Batch]:
         return self.skip(self.store.subscribe(**how))
 
     async def skip(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-        numbers = count(1)
         async for batch in batches:
-            kept = [event for event in batch.events if next(numbers) % 10_000]
+            kept = [event for event in batch.events if next(self.numbers) % 10_000]
             yield Batch(kept, batch.position, batch.caught_up)
 
 

@@ -30,6 +30,7 @@ class Worker:
     def __init__(self, zygote: "Zygote", pid: int, channel: socket.socket) -> None:
         self._zygote, self.pid, self.channel = zygote, pid, channel
         self._heard = bytearray()
+        self._status: int | None = None
         self.ended = False
         """Whether all has been heard that it will ever say."""
 
@@ -56,7 +57,9 @@ class Worker:
 
     def kill(self) -> int:
         """Kill it, wait until it is dead; answer its exit status (-9, unless it ended before)."""
-        return self._zygote.kill(self.pid)
+        if self._status is None:
+            self._status = self._zygote.kill(self.pid)
+        return self._status
 
 
 class Zygote:
