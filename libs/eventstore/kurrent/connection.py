@@ -1,6 +1,7 @@
 """Where the store is, and how to call it there."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
@@ -21,6 +22,8 @@ from kurrentdbclient.streams import AsyncStreamsService
 
 from libs.eventstore.kurrent.errors import translated
 from libs.eventstore.port import Expected, ExpectedState, StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -45,16 +48,11 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         """Parse a connection string. Raises ValueError, without the password."""
-        try:
-            self._client = AsyncKurrentDBClient(url)
-        except (ValueError, OSError) as error:
-            reason = str(error).replace(url, shown(url))
-            msg = f"{shown(url)!r} is no connection string for KurrentDB: {reason}"
-            raise ValueError(msg) from None
-        self._client.grpc_options += _RECONNECT
+        self._url, self._client = url, _client(url)
         spec = self._client.connection_spec
         self._clustered = spec.scheme in URI_SCHEMES_DISCOVER or len(spec.targets) > 1
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looking.set_result(None)
         self._channel: tuple[UUID, grpc.aio.Channel] | None = None
         self.identity = Identity(
             metadata=(("connection-name", spec.options.connection_name),),
@@ -70,13 +68,13 @@ class Connection:
             raise StoreUnavailable("the store was closed")
         with translated():
             await self._client.connect()
-        used = self._client.connection_id
         try:
             with translated(stream, expected):
                 yield self._client.connection.streams
         except StoreUnavailable as error:
-            if isinstance(error.__cause__, ServiceUnavailableError | NodeIsNotLeaderError):
-                self._look_for_leader(used)
+            lost = isinstance(error.__cause__, ServiceUnavailableError | NodeIsNotLeaderError)
+            if lost and self._clustered and self._looking.done():
+                self._looking = asyncio.create_task(self._look_for_leader())
             raise
 
     async def channel(self) -> grpc.aio.Channel:
@@ -100,27 +98,47 @@ class Connection:
 
     async def close(self) -> None:
         """Let go of the channel, and of the client's own."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        self._looking.cancel()
+        await asyncio.gather(self._looking, return_exceptions=True)
         await self._close_channel()
-        # It never was connected, or raises what ended a subscription that nobody took to its end.
-        with suppress(ProgrammingError, KurrentDBClientError):
-            await self._client.close()
+        await _close(self._client)
 
-    def _look_for_leader(self, lost: UUID) -> None:
-        """Have the client find the leader anew, once; one node alone gRPC connects to again."""
-        if self._clustered and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._find_leader(lost))
-
-    async def _find_leader(self, lost: UUID) -> None:
-        with suppress(KurrentDBClientError):  # there is none yet: the next call looks again
-            await self._client.reconnect(connection_id=lost)
+    async def _look_for_leader(self) -> None:
+        """Move to another node if one leads now; to the same one gRPC connects again by itself."""
+        found = _client(self._url)
+        try:
+            await found.connect()
+            if found.connection_target != self._client.connection_target:
+                log.info("moving to %s", found.connection_target)
+                found, self._client = self._client, found
+        except KurrentDBClientError as error:  # the next call that is lost looks again
+            log.info("no leader found: %s", error)
+        finally:
+            await _close(found)
 
     async def _close_channel(self) -> None:
         if self._channel is not None:
             (_, channel), self._channel = self._channel, None
             await channel.close()
+
+
+def _client(url: str) -> AsyncKurrentDBClient:
+    try:
+        client = AsyncKurrentDBClient(url)
+    except (ValueError, OSError) as error:
+        reason = str(error).replace(url, shown(url))
+        msg = f"{shown(url)!r} is no connection string for KurrentDB: {reason}"
+        raise ValueError(msg) from None
+    client.grpc_options += _RECONNECT
+    return client
+
+
+async def _close(client: AsyncKurrentDBClient) -> None:
+    # A read that is stopped before its worker has begun would be waited for without end.
+    await asyncio.sleep(0)
+    # It may never have been connected, or raise what ended a subscription that nobody took up.
+    with suppress(ProgrammingError, KurrentDBClientError):
+        await client.close()
 
 
 def shown(url: str) -> str:

@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
@@ -13,10 +14,10 @@ from libs.eventstore.kurrent import KurrentStore, open_kurrent
 from libs.eventstore.port import (
     Append,
     Appended,
-    Batch,
     Expected,
     Filter,
     NewEvent,
+    RecordedEvent,
     StoreCorrupt,
     StoreUnavailable,
     TooLarge,
@@ -24,19 +25,20 @@ from libs.eventstore.port import (
 from tests.contract.eventstore_wire.process import Running, server
 from tests.contract.eventstore_wire.scene import fresh
 
+T = TypeVar("T")
+
 
 def new(count: int = 1, kind: str = "Noted") -> list[NewEvent]:
     """New events."""
     return [NewEvent(uuid4(), kind, b"{}") for _ in range(count)]
 
 
-async def until_available(store: KurrentStore, stream: str) -> Appended:
-    """Append as a service does: again, while the store is unavailable."""
-    events = new()
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Call as services and consumers do: again, while the store is unavailable."""
     async with asyncio.timeout(15):
         while True:
             try:
-                return await store.append(stream, events, Expected.ANY)
+                return await call()
             except StoreUnavailable:
                 await asyncio.sleep(0.1)
 
@@ -76,7 +78,7 @@ async def test_store_outlives_its_server(tmp_path: Path, scheme: str) -> None:
         store = await open_kurrent(f"{scheme}://{first.target}?tls=false")
         await store.append(stream, new(3), Expected.NO_STREAM)
         subscription = store.subscribe()
-        seen = [e async for batch in first_batches(subscription, 3) for e in batch.events]
+        seen = (await anext(subscription)).events
         first.stop(signal.SIGKILL)
         with pytest.raises(StoreUnavailable):
             await anext(subscription)
@@ -87,22 +89,44 @@ async def test_store_outlives_its_server(tmp_path: Path, scheme: str) -> None:
         with pytest.raises(StoreUnavailable):
             await store.head()
     with server(tmp_path, first.port):
-        answer = await until_available(store, stream)
+        fourth, checkpoint = new(), seen[-1].position
+        answer = await patiently(lambda: store.append(stream, fourth, Expected.ANY))
         assert answer.revision == 3
-        rest = store.subscribe(after=seen[-1].position)
-        followed = [e async for batch in first_batches(rest, 1) for e in batch.events]
+        followed = await patiently(lambda: follow(store, 1, after=checkpoint))
         assert [e.revision for e in followed] == [3]
         assert len([e async for b in store.read_stream(stream) for e in b.events]) == 4
     await store.close()
 
 
-async def first_batches(subscription: AsyncIterator[Batch], count: int) -> AsyncIterator[Batch]:
-    """Batches until they hold so many events; the subscription goes on."""
-    while count > 0:
-        async with asyncio.timeout(10):
-            batch = await anext(subscription)
-        count -= len(batch.events)
-        yield batch
+async def test_store_moves_to_another_node(tmp_path: Path) -> None:
+    """When the node in use is lost, calls and subscriptions go on at another that is listed."""
+    stream = fresh()
+    with server(tmp_path) as first, server(tmp_path) as second:
+        store = await open_kurrent(f"kurrentdb://{first.target},{second.target}?tls=false")
+        answer = await store.append(stream, new(3), Expected.NO_STREAM)
+        subscription = store.subscribe()
+        await anext(subscription)
+        first.stop()
+        with pytest.raises(StoreUnavailable):
+            await anext(subscription)
+        fourth = new()
+        moved = await patiently(lambda: store.append(stream, fourth, 2))
+        assert moved.revision == 3
+        followed = await patiently(lambda: follow(store, 1, after=answer.position))
+        assert [e.revision for e in followed] == [3]
+        assert len([e async for b in store.read_stream(stream) for e in b.events]) == 4
+        await store.close()
+
+
+async def follow(store: KurrentStore, count: int, after: int) -> list[RecordedEvent]:
+    """The next so many events of the log."""
+    events: list[RecordedEvent] = []
+    async with asyncio.timeout(10):
+        async for batch in store.subscribe(after=after):
+            events += batch.events
+            if len(events) >= count:
+                break
+    return events
 
 
 async def test_appends_in_flight_are_answered_when_the_server_dies(tmp_path: Path) -> None:
@@ -120,10 +144,11 @@ async def test_appends_in_flight_are_answered_when_the_server_dies(tmp_path: Pat
     assert kinds <= {Appended, StoreUnavailable}
     assert StoreUnavailable in kinds
     with server(tmp_path, running.port):
-        await until_available(store, fresh())
+        await patiently(store.head)
         only = Filter(prefixes=(prefix,))
         kept = {e.position async for b in store.read_all(filter=only) for e in b.events}
         assert {a.position for a in answers if isinstance(a, Appended)} <= kept
+        await patiently(lambda: store.append(fresh(), new(), Expected.ANY))
         again = await store.append_batch(parts)
     assert all(isinstance(answer, Appended) for answer in again)
     await store.close()
