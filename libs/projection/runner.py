@@ -6,7 +6,7 @@ import hashlib
 import logging
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -25,8 +25,8 @@ BATCH = 4096
 CATCHING_UP = 4 * BATCH
 """Events folded in one transaction while views catch up: what it costs is shared by so many."""
 
-LINGER = 0.01
-"""Seconds in which events gather for the next transaction: views are at most so much later."""
+LINGER = 0.05
+"""Seconds in which events gather for the next transaction while nobody waits for a position."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
@@ -70,6 +70,8 @@ class Projection(Generic[C]):
             for event in frozenset[type[Message]]().union(*(view.handles for view in views))
         }
         self._moved = asyncio.Condition()
+        self._hurry = asyncio.Event()
+        self._waiting = 0
         self._position = -1
         self.caught_up = asyncio.Event()
         self.stalled = asyncio.Event()
@@ -97,7 +99,7 @@ class Projection(Generic[C]):
                             until_caught_up.close()
                             self.caught_up.set()
                         if batch.events and self.caught_up.is_set():
-                            await asyncio.sleep(LINGER)
+                            await self._gather()
             except StoreUnavailable as error:
                 log.warning("subscription lost, coming again in %.1f s: %s", pause, error)
             except Exception:
@@ -108,15 +110,31 @@ class Projection(Generic[C]):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def wait(self, position: int) -> None:
-        """Return once everything up to ``position`` is folded in; the caller bounds the time."""
-        if self._position < position:
-            async with self._moved:
-                await self._moved.wait_for(lambda: self._position >= position)
+        """Return once everything up to ``position`` is folded in; the caller bounds the time.
+
+        While somebody waits, events are folded as they come.
+        """
+        if self._position >= position:
+            return
+        self._waiting += 1
+        self._hurry.set()
+        try:
+            await self.moved(position - 1)
+        finally:
+            self._waiting -= 1
 
     async def moved(self, beyond: int) -> int:
-        """Return the position once it is beyond ``beyond``."""
-        await self.wait(beyond + 1)
+        """Return the position once it is beyond ``beyond``, without hurry."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._position > beyond)
         return self._position
+
+    async def _gather(self) -> None:
+        """Let events gather for the next transaction, unless somebody waits for them."""
+        if not self._waiting:
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), LINGER)
 
     async def catch_up(self, until: int) -> None:
         """Fold in the log up to position ``until`` and stop, without following on."""

@@ -1,12 +1,12 @@
 """FeedbackInbox: which feedback is there, from whom, about what? The words stay in the log."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import apsw
 from equiloop.feedback.v1 import events_pb2 as events
 
-from libs.projection import Fact, Folds, fold_each
+from libs.projection import Fact
 
 
 def micros(timestamp: Any) -> int:
@@ -14,20 +14,12 @@ def micros(timestamp: Any) -> int:
     return int(timestamp.seconds * 1_000_000 + timestamp.nanos // 1000)
 
 
-def _received(db: apsw.Connection, event: events.FeedbackReceived, fact: Fact) -> None:
-    db.execute(
-        "INSERT INTO feedback VALUES (?, ?, ?, ?, ?)",
-        (
-            event.feedback,
-            fact.recorded.position,
-            event.customer,
-            event.channel,
-            micros(event.receive_time),
-        ),
-    )
+def _row(fact: Fact, event: events.FeedbackReceived) -> tuple[str, int, str, int, int]:
+    received = micros(event.receive_time)
+    return event.feedback, fact.recorded.position, event.customer, event.channel, received
 
 
-def _coded(db: apsw.Connection, event: events.FeedbackCoded, _: Fact) -> None:
+def _coded(db: apsw.Connection, event: events.FeedbackCoded) -> None:
     db.execute("DELETE FROM theme WHERE feedback = ?", (event.feedback,))
     db.executemany(
         "INSERT INTO theme VALUES (?, ?)", [(theme, event.feedback) for theme in event.themes]
@@ -57,12 +49,19 @@ class FeedbackInbox:
         ) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS theme_by_feedback ON theme (feedback)
     """
-    _folds: ClassVar[Folds] = {events.FeedbackReceived: _received, events.FeedbackCoded: _coded}
-    handles = frozenset(_folds)
+    handles = frozenset({events.FeedbackReceived, events.FeedbackCoded})
 
     def fold(self, db: apsw.Connection, facts: Sequence[Fact]) -> None:
         """Keep what was received, and the themes of its latest coding."""
-        fold_each(self._folds, db, facts)
+        received = [
+            _row(fact, fact.event)
+            for fact in facts
+            if isinstance(fact.event, events.FeedbackReceived)
+        ]
+        db.executemany("INSERT INTO feedback VALUES (?, ?, ?, ?, ?)", received)
+        for fact in facts:
+            if isinstance(fact.event, events.FeedbackCoded):
+                _coded(db, fact.event)
 
 
 def list_names(
