@@ -77,6 +77,8 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
         stack.push_async_callback(parts.store.close)
         for close in parts.closing:
             stack.push_async_callback(close)
+        for projection in parts.projections:
+            await projection.check()
         wait = gate([projection.wait for projection in parts.projections])
         wrapper = Wrapper(telemetry, settings.deadline, wait, settings.max_concurrent)
         server = Server(settings, wrapper, parts.services)

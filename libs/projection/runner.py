@@ -12,7 +12,14 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import Message
 
 from libs.contract.codec import Codec
-from libs.eventstore.port import Batch, EventStore, Filter, RecordedEvent, StoreUnavailable
+from libs.eventstore.port import (
+    Batch,
+    EventStore,
+    Filter,
+    RecordedEvent,
+    StoreCorrupt,
+    StoreUnavailable,
+)
 from libs.projection.database import Connection, Database, Fact
 from libs.projection.view import View
 
@@ -84,6 +91,16 @@ class Projection(Generic[C]):
     def position(self) -> int:
         """Position up to which the log is folded in (-1: nothing yet)."""
         return self._position
+
+    async def check(self) -> None:
+        """Raise StoreCorrupt when the views are ahead of the log: another one was folded in."""
+        head = await self._store.head()
+        if self._position > head:
+            message = (
+                f"the read models have seen position {self._position}, but the log ends at {head}: "
+                "they belong to another log; remove them, and they are folded anew"
+            )
+            raise StoreCorrupt(message)
 
     async def run(self) -> None:
         """Follow the log until cancelled; come again from the checkpoint when the store is lost."""
@@ -168,7 +185,7 @@ class Projection(Generic[C]):
         if not events and position <= self._position:
             return
         if events:  # spans without a match need no commit: looking at them again costs little
-            await self.database.fold(position, events, self._fold)
+            await self.database.fold(events[-1].position, events, self._fold)
         self._checkpoint = position
         async with self._moved:
             self._position = max(self._position, position)

@@ -10,8 +10,8 @@ import pytest
 from equiloop.feedback.v1 import events_pb2 as events
 
 from libs.contract.events import CODEC
-from libs.eventstore.port import Batch, EventStore, StoreUnavailable
-from libs.projection import Fact, rebuild, runner
+from libs.eventstore.port import Batch, EventStore, StoreCorrupt, StoreUnavailable
+from libs.projection import Fact, Projection, rebuild, runner
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.views import VIEWS
 from services.feedback.views.inbox import FeedbackInbox
@@ -241,3 +241,16 @@ async def test_a_forgotten_event_is_found(embedded: EventStore, tmp_path: Path) 
     fresh = await folded(embedded, tmp_path / "fresh")
     assert [table for table in fresh if live[table] != fresh[table]] == ["told"]
     assert len(fresh["told"]) == len(live["told"]) + 1
+
+
+async def test_views_of_another_log_are_refused(embedded: EventStore, tmp_path: Path) -> None:
+    """Views that are ahead of the log were folded from another: they would skip events of this."""
+    ahead = SqliteDatabase(tmp_path / "views")
+    one = Projection(embedded, CODEC, ahead, VIEWS)
+    await one.check()
+    ahead.write(7, lambda _: None)
+    await one.close()
+    again = Projection(embedded, CODEC, SqliteDatabase(tmp_path / "views"), VIEWS)
+    with pytest.raises(StoreCorrupt, match="another log; remove them"):
+        await again.check()
+    await again.close()
