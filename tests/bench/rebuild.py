@@ -8,6 +8,7 @@ from uuid import UUID
 
 import apsw
 from equiloop.customers.v1 import events_pb2 as events
+from google.protobuf.message import Message
 
 from libs.contract.events import CODEC
 from libs.eventstore.connect import connect
@@ -23,13 +24,24 @@ _START = datetime(2020, 1, 1, 12, tzinfo=UTC)
 _BATCH = 5_000
 
 
-def _purchases(count: int, customers: int) -> list[Append]:
+def _append(stream: str, number: int, event: Message) -> Append:
+    return Append(stream, CODEC.encode([event], UUID(int=number), b"{}"), Expected.NO_STREAM)
+
+
+def _history(customers: int, purchases: int) -> list[Append]:
+    """Customers registered, and what they bought."""
     appends = []
-    for number in range(count):
+    for number in range(customers):
+        registered = events.CustomerRegistered(
+            event_time=timestamp(_START), customer=f"customers/c{number:07d}", cohort="bench"
+        )
+        appends.append(_append(f"customer-c{number:07d}", number, registered))
+    for number in range(customers, customers + purchases):
         at = timestamp(_START + timedelta(hours=number % 26_000))
-        event = events.TransactionRecorded(
+        key = UUID(int=number)
+        bought = events.TransactionRecorded(
             event_time=at,
-            transaction=f"transactions/{UUID(int=number)}",
+            transaction=f"transactions/{key}",
             customer=f"customers/c{number % customers:07d}",
             amount=to_message(100 + number % 10_000, "EUR"),
             purchase_time=at,
@@ -37,8 +49,7 @@ def _purchases(count: int, customers: int) -> list[Append]:
             source="bench",
             source_id=str(number),
         )
-        new = CODEC.encode([event], UUID(int=number), b"{}")
-        appends.append(Append(f"transaction-{UUID(int=number)}", new, Expected.NO_STREAM))
+        appends.append(_append(f"transaction-{key}", number, bought))
     return appends
 
 
@@ -56,15 +67,17 @@ def _scan(path: Path, appends: list[Append]) -> float:
     return rate
 
 
-def measure(folder: Path, count: int = 300_000) -> list[Row]:
-    """Fold ``count`` purchases of a third as many customers."""
-    appends = _purchases(count, count // 3)
+def measure(folder: Path, customers: int = 75_000, purchases: int = 225_000) -> list[Row]:
+    """Fold the registrations of customers and three purchases of each."""
+    appends = _history(customers, purchases)
+    count = len(appends)
     scanned = _scan(folder / "scan.db", appends)
 
     async def run() -> float:
         store = await connect(f"sqlite:///{folder / 'events.db'}")
-        for start in range(0, count, _BATCH):
-            await store.append_batch(appends[start : start + _BATCH])
+        while appends:  # they are let go of, so that the replay alone is measured
+            await store.append_batch(appends[:_BATCH])
+            del appends[:_BATCH]
         started = time.perf_counter()
         projection = await rebuild(
             store, CODEC, DuckDatabase(folder / "fresh"), VIEWS, await store.head()
