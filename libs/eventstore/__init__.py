@@ -1,0 +1,1 @@
+"""The event store: one port, two ways to the log."""
