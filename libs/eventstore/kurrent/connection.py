@@ -30,6 +30,16 @@ _RECONNECT = (
     # gRPC's own two minutes outlast any restart; the client looks for a leader for one second.
     ("grpc.max_reconnect_backoff_ms", 500),
 )
+# A connection may die without either end being told (a router that forgets it, a host that loses
+# power): TCP would find that out after a quarter of an hour. The client's own options leave it at
+# that unless the connection string says otherwise.
+_KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 10_000),  # KurrentDB advises against less
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),  # a subscription only listens
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 
 
 class Identity(TypedDict):
@@ -129,7 +139,9 @@ def _client(url: str) -> AsyncKurrentDBClient:
         reason = str(error).replace(url, shown(url))
         msg = f"{shown(url)!r} is no connection string for KurrentDB: {reason}"
         raise ValueError(msg) from None
+    told = {name for name, _ in client.grpc_options}
     client.grpc_options += _RECONNECT
+    client.grpc_options += tuple(option for option in _KEEPALIVE if option[0] not in told)
     return client
 
 
