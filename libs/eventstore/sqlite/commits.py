@@ -30,11 +30,11 @@ Group = list[tuple[Future, object, Exception | None]]
 SLICE = 0.002
 """Seconds of work after which the event loop gets its turn."""
 
-CROWD = 8
-"""Work in one transaction that shows that many are writing at once."""
+TURNS = 4
+"""Turns of the event loop within which callers of this process are back for more."""
 
-GATHER = 0.001
-"""Seconds for which the next transaction then waits, so that those just answered may join it."""
+GATHER = 0.005
+"""Seconds for which a transaction then waits for callers over a network, if there were several."""
 
 FILL = 0.02
 """Seconds after which a transaction takes no more work: other processes wait as long."""
@@ -81,10 +81,22 @@ class Commits:
     async def _work_off(self) -> None:
         try:
             while self._waiting:
-                size = await self._transaction()
-                await asyncio.sleep(GATHER if size > CROWD else 0)
+                await self._gather(await self._transaction())
         finally:
             self._task = None
+
+    async def _gather(self, answered: int) -> None:
+        """Let those just answered come back, so that they share the next transaction.
+
+        Callers in this process are back within a few turns of the loop. Callers over a network
+        trickle in: several of them are waited for, a lone one never is.
+        """
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+            if len(self._waiting) >= answered:
+                return
+        if answered > 1:
+            await asyncio.sleep(GATHER)
 
     async def _transaction(self) -> int:
         """Do what waits in one transaction; answer how much that was."""
