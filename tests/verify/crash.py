@@ -10,7 +10,7 @@ import selectors
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -20,7 +20,7 @@ from libs.eventstore.sqlite import open_sqlite
 from tests.verify import spending
 from tests.verify.bookkeeping import Book
 from tests.verify.commands import WRITERS, command
-from tests.verify.findings import Finding, Told, examine
+from tests.verify.findings import Finding, Found, Told, examine
 from tests.verify.log import integrity, read_log
 from tests.verify.writer import send
 from tests.verify.zygote import Worker, Zygote
@@ -36,7 +36,7 @@ KILLED = -9
 
 
 @dataclass
-class Outcome:
+class Outcome(Found):
     """What a run did and found."""
 
     cycles: int = 0
@@ -47,12 +47,6 @@ class Outcome:
     """Commands whose answer a kill had cut off, and that were sent again."""
     unopened: int = 0
     """Workers that were killed before they said anything, while they opened the file."""
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def kinds(self) -> Counter[str]:
-        """How often each kind of promise was found broken."""
-        return Counter(finding.kind for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -70,11 +64,12 @@ def crash(
     cycles: int,
     *,
     faults: Faults = Faults(),
+    until: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
-    """Run ``cycles``, a new file every so often; end at the first findings."""
+    """Run ``cycles``, a new file every so often; end when something of kind ``until`` was found."""
     outcome = Outcome()
-    while outcome.cycles < cycles and not outcome.findings:
+    while outcome.cycles < cycles and not outcome.has(until):
         place = folder / f"file-{outcome.cycles}"
         place.mkdir()
         life = Life(zygote, place, seed + outcome.cycles, faults, outcome)
@@ -82,7 +77,7 @@ def crash(
             for _ in range(min(PER_FILE, cycles - outcome.cycles)):
                 life.cycle()
                 progress(outcome.cycles)
-                if outcome.findings:
+                if outcome.has(until):
                     break
         finally:
             life.end()

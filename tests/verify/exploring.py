@@ -13,7 +13,7 @@ from tests.verify.machine import StoreMachine
 
 def explore(
     runner: asyncio.Runner,
-    open_store: Callable[[], Awaitable[EventStore]],
+    open_store: Callable[[str], Awaitable[EventStore]],
     *,
     examples: int,
     steps: int,
@@ -21,7 +21,7 @@ def explore(
     repeatable: bool = False,
     minimal: bool = True,
 ) -> int:
-    """Run so many examples of up to so many steps, on stores that ``open_store`` opens.
+    """Run so many examples of up to so many steps, on stores that ``open_store`` opens by name.
 
     Answers the number of calls made. Raises AssertionError where store and model differ, with the
     example, which is made as short as can be if ``minimal``. ``repeatable`` runs choose the same
@@ -30,8 +30,8 @@ def explore(
     calls = 0
 
     class Machine(StoreMachine):
-        async def open(self) -> EventStore:
-            return await open_store()
+        async def open(self, category: str) -> EventStore:
+            return await open_store(category)
 
         def _do(self, call: Coroutine[Any, Any, Any]) -> Any:
             nonlocal calls

@@ -1,10 +1,10 @@
 """Broken stores beyond those of the contract suite: what only crashes, bulk or time can show."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
 from libs.eventstore.port import (
     Appended,
@@ -55,16 +55,6 @@ class SkipsOneInTenThousand(Honest):
             yield Batch(kept, batch.position, batch.caught_up)
 
 
-class WritesEachTimeAnew(Honest):
-    """Gives every append ids of its own, so that one sent again is written again."""
-
-    async def append(
-        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
-    ) -> Appended:
-        anew = [NewEvent(uuid4(), event.type, event.data, event.metadata) for event in events]
-        return await super().append(stream, anew, expected)
-
-
 class NeverComesAgain(Honest):
     """Keeps a subscription that was lost as if it had nothing to tell."""
 
@@ -86,9 +76,24 @@ class SwallowsWhatFails(Honest):
         self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
     ) -> Appended:
         try:
-            return await super().append(stream, events, expected)
-        except StoreUnavailable:
+            async with asyncio.timeout(0.5):
+                return await super().append(stream, events, expected)
+        except (StoreUnavailable, TimeoutError):
             return Appended(len(events) - 1, 1)
+
+
+class BlocksEverybody(Honest):
+    """Waits for a store that cannot be reached in a way that keeps all others waiting."""
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        try:
+            async with asyncio.timeout(0.5):
+                return await super().append(stream, events, expected)
+        except (StoreUnavailable, TimeoutError):
+            time.sleep(15)  # noqa: ASYNC251 - that is the fault
+            raise
 
 
 def broken(store: EventStore, fault: str) -> EventStore:

@@ -6,6 +6,7 @@ must be there, where and as it was said to be; nothing else may.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
@@ -36,6 +37,22 @@ class Finding(NamedTuple):
 
     kind: str
     where: str
+
+
+@dataclass
+class Found:
+    """What a run found; subclasses say what it did."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How often each kind of promise was found broken."""
+        return Counter(finding.kind for finding in self.findings)
+
+    def has(self, kind: str) -> bool:
+        """Say whether anything of this kind was found; anything at all, if none is named."""
+        return kind in self.kinds if kind else bool(self.findings)
 
 
 PROMISES = ("lost", "phantom", "doubled", "torn", "misplaced", "altered", "disordered", "untimely")

@@ -4,11 +4,10 @@ import asyncio
 import selectors
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from libs.eventstore.sqlite import open_sqlite
+from libs.eventstore.connect import connect
 from tests.verify import tables
 from tests.verify.findings import Finding
 from tests.verify.flooding import APPENDED, END, RECORD, SIDES, TYPES, end, seen
@@ -58,19 +57,22 @@ class Ear:
 
 def flood(
     zygote: Zygote,
-    path: Path,
+    url: str,
     appends: int,
     *,
     faults: Mapping[str, str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
-    """Append so many, in three processes at once; ``faults`` break observers' stores, by name."""
+    """Append so many to the store at ``url``, in three processes at once.
+
+    ``faults`` break the stores of observers, by name.
+    """
     ears: dict[str, Ear] = {}
     for seed, (name, (prefix, kind)) in enumerate(OBSERVERS.items()):
         fault = (faults or {}).get(name, "")
         worker = zygote.fork(
             "tests.verify.flooding:follow",
-            path=str(path),
+            url=url,
             prefix=prefix,
             kind=kind,
             fault=fault,
@@ -82,7 +84,7 @@ def flood(
         share = appends // WRITERS if writer else appends - appends // WRITERS * (WRITERS - 1)
         worker = zygote.fork(
             "tests.verify.flooding:write",
-            path=str(path),
+            url=url,
             writer=writer,
             appends=share,
             at_once=AT_ONCE,
@@ -90,14 +92,14 @@ def flood(
         )
         ears[name] = Ear(worker)
     try:
-        _listen(list(ears.values()), path, appends, progress)
+        _listen(list(ears.values()), url, appends, progress)
     finally:
         ends = {name: ear.worker.kill() for name, ear in ears.items()}
     assert not any(ends.values()), f"ended badly: {ends} {zygote.log.read_text()[-4000:]}"
-    return _judge({name: tables.rows(ear.heard) for name, ear in ears.items()}, path)
+    return _judge({name: tables.rows(ear.heard) for name, ear in ears.items()}, url)
 
 
-def _listen(ears: Sequence[Ear], path: Path, appends: int, progress: Callable[[int], None]) -> None:
+def _listen(ears: Sequence[Ear], url: str, appends: int, progress: Callable[[int], None]) -> None:
     """Take down what is said until all have ended; end the log once all is appended."""
     done, ended = 0, False
     with selectors.DefaultSelector() as selector:
@@ -113,26 +115,26 @@ def _listen(ears: Sequence[Ear], path: Path, appends: int, progress: Callable[[i
             done = sum(ear.appends for ear in ears)
             progress(done)
             if done == appends and not ended:
-                asyncio.run(_end(path))
+                asyncio.run(_end(url))
                 ended = True
 
 
-async def _end(path: Path) -> None:
-    store = await open_sqlite(path)
+async def _end(url: str) -> None:
+    store = await connect(url)
     await store.append_batch([end()])
     await store.close()
 
 
-async def _read(path: Path) -> Rows:
+async def _read(url: str) -> Rows:
     """Answer what a read of the log sees."""
-    store, told = await open_sqlite(path), bytearray()
+    store, told = await connect(url), bytearray()
     async for batch in store.read_all(batch=4096):
         told += b"".join(seen(event) for event in batch.events if event.stream != END[0])
     await store.close()
     return tables.rows(told)[1]
 
 
-def _judge(heard: Mapping[str, tuple[Rows, Rows]], path: Path) -> Outcome:
+def _judge(heard: Mapping[str, tuple[Rows, Rows]], url: str) -> Outcome:
     """Hold what was seen against what was acknowledged."""
     appends = tables.in_order(np.concatenate([appended for appended, _ in heard.values()]))
     number = appends["number"]
@@ -145,6 +147,6 @@ def _judge(heard: Mapping[str, tuple[Rows, Rows]], path: Path) -> Outcome:
     outcome = Outcome(len(appends), {name: len(heard[name][1]) for name in wanted})
     for name, expected in wanted.items():
         outcome.findings[name] = list(tables.compare(heard[name][1], expected))
-    read = tables.compare(asyncio.run(_read(path)), appends)
+    read = tables.compare(asyncio.run(_read(url)), appends)
     outcome.findings["log"] = [*read, *tables.order(appends)]
     return outcome

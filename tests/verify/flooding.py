@@ -11,11 +11,11 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import cast
 from uuid import UUID
 
+from libs.eventstore.connect import connect
 from libs.eventstore.port import (
     Append,
     Appended,
@@ -26,7 +26,6 @@ from libs.eventstore.port import (
     NewEvent,
     RecordedEvent,
 )
-from libs.eventstore.sqlite import open_sqlite
 from tests.verify.faults import broken
 
 SIDES = ("north", "south")
@@ -80,16 +79,16 @@ def seen(event: RecordedEvent) -> bytes:
 
 
 def write(
-    channel: socket.socket, *, path: str, writer: int, appends: int, at_once: int, tail: bool
+    channel: socket.socket, *, url: str, writer: int, appends: int, at_once: int, tail: bool
 ) -> None:
     """Append, ``at_once`` at a time; follow the log in this process, too, if it has a ``tail``."""
-    asyncio.run(_write(channel, path, writer, appends, at_once, tail=tail))
+    asyncio.run(_write(channel, url, writer, appends, at_once, tail=tail))
 
 
 async def _write(
-    channel: socket.socket, path: str, writer: int, appends: int, at_once: int, *, tail: bool
+    channel: socket.socket, url: str, writer: int, appends: int, at_once: int, *, tail: bool
 ) -> None:
-    store, numbers = await open_sqlite(Path(path)), iter(range(appends))
+    store, numbers = await connect(url), iter(range(appends))
     async with asyncio.TaskGroup() as together:
         if tail:
             together.create_task(_follow(channel, store, Filter(), seed=writer))
@@ -120,13 +119,13 @@ async def _append(
 
 
 def follow(
-    channel: socket.socket, *, path: str, prefix: str, kind: str, fault: str, seed: int
+    channel: socket.socket, *, url: str, prefix: str, kind: str, fault: str, seed: int
 ) -> None:
     """Follow what matches the filter to the end."""
     wanted = Filter(frozenset([kind] if kind else []), (prefix,) if prefix else ())
 
     async def run() -> None:
-        store = broken(await open_sqlite(Path(path)), fault)
+        store = broken(await connect(url), fault)
         await _follow(channel, store, wanted, seed)
         await store.close()
 

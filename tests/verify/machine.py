@@ -64,8 +64,8 @@ class StoreMachine(RuleBasedStateMachine):
     runner: ClassVar[asyncio.Runner]
     patience: ClassVar[float] = 10.0
 
-    async def open(self) -> EventStore:
-        """Open the store of the example."""
+    async def open(self, category: str) -> EventStore:
+        """Open the store of the example whose streams have this category; perhaps again."""
         raise NotImplementedError
 
     @initialize()
@@ -76,7 +76,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.consumers: dict[Filter, tuple[int | None, int]] = {}
 
         async def opened() -> Twin:
-            store = await self.open()
+            store = await self.open(self.category)
             return Twin(store, await store.head(), self.patience)
 
         self.twin = self.runner.run(opened())
@@ -175,6 +175,16 @@ class StoreMachine(RuleBasedStateMachine):
     def head_is_the_last_event(self) -> None:
         """The head is where the last event stands."""
         assert self._do(self.twin.store.head()) == self.twin.head
+
+    @rule()
+    def reopen(self) -> None:
+        """Close the store and open it again: nothing depends on what was in memory."""
+
+        async def reopened() -> EventStore:
+            await self.twin.store.close()
+            return await self.open(self.category)
+
+        self.twin.store = self._do(reopened())
 
     def _append(self, append: Append) -> None:
         self._do(self.twin.append(append))

@@ -10,9 +10,8 @@ import asyncio
 import pickle
 import selectors
 import shutil
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -20,7 +19,7 @@ from libs.eventstore.port import StoreError
 from tests.verify.bookkeeping import Book
 from tests.verify.commands import WRITERS
 from tests.verify.disk import POLICIES, Disk
-from tests.verify.findings import Finding, examine
+from tests.verify.findings import Finding, Found, examine
 from tests.verify.log import integrity, read_log
 from tests.verify.stopping import Fault, Moment
 from tests.verify.vfs import STOPPED
@@ -34,7 +33,7 @@ PATIENCE = 60.0
 
 
 @dataclass
-class Outcome:
+class Outcome(Found):
     """What a run did and found."""
 
     cuts: int = 0
@@ -44,12 +43,6 @@ class Outcome:
     acknowledged: int = 0
     resent: int = 0
     """Commands whose answer was cut off, and that were sent again."""
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def kinds(self) -> Counter[str]:
-        """How often each kind of promise was found broken."""
-        return Counter(finding.kind for finding in self.findings)
 
 
 def cut_power(
@@ -59,18 +52,19 @@ def cut_power(
     cuts: int,
     *,
     fault: Fault = "",
+    until: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
-    """Cut the power so many times, a new disk every so often; end at the first findings."""
+    """Cut so many times, a new disk every so often; end when kind ``until`` was found."""
     outcome = Outcome()
-    while outcome.cuts < cuts and not outcome.findings:
+    while outcome.cuts < cuts and not outcome.has(until):
         place = folder / f"disk-{outcome.cuts}"
         place.mkdir()
         life = Life(zygote, place, seed + outcome.cuts, fault, outcome)
         for _ in range(min(PER_DISK, cuts - outcome.cuts)):
             life.cycle()
             progress(outcome.cuts)
-            if outcome.findings:
+            if outcome.has(until):
                 break
         outcome.acknowledged += len(life.book.told)
         outcome.resent += life.book.resent

@@ -53,6 +53,6 @@ def test_a_broken_store_is_found_out(
 ) -> None:
     """A store that breaks one promise is found out within a few kills, by that promise."""
     faults, kind = FAULTS[fault]
-    outcome = crash(zygote, tmp_path, SEED, 200, faults=faults)
+    outcome = crash(zygote, tmp_path, SEED, 200, faults=faults, until=kind)
     assert kind in outcome.kinds
     report.found_out("kill -9", fault, list(outcome.kinds))

@@ -40,6 +40,6 @@ def test_what_is_not_synced_is_missed(
     zygote: Zygote, tmp_path: Path, report: Report, fault: Fault
 ) -> None:
     """A disk that does not sync, and a store that does not ask for it, lose what they promised."""
-    outcome = cut_power(zygote, tmp_path, SEED, 100, fault=fault)
+    outcome = cut_power(zygote, tmp_path, SEED, 100, fault=fault, until="lost")
     assert "lost" in outcome.kinds
     report.found_out("power cuts", fault, list(outcome.kinds))

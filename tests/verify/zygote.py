@@ -21,7 +21,7 @@ from typing import Any
 from tests.verify.scale import ROOT
 
 MESSAGE = 1 << 16
-"""Largest order to the zygote, in bytes."""
+"""Bytes taken at a time; orders are answered one by one, and each ends with its line."""
 
 
 class Worker:
@@ -68,7 +68,7 @@ class Zygote:
     def __init__(self, log: Path, *preload: str) -> None:
         """Import ``preload`` there; what workers write to standard error goes to ``log``."""
         self.log = log
-        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._orders, theirs = socket.socketpair()
         with theirs, log.open("w") as errors:
             command = [sys.executable, "-m", "tests.verify.zygote", str(theirs.fileno()), *preload]
             self._process = subprocess.Popen(
@@ -89,14 +89,13 @@ class Zygote:
         """Run ``module:function(channel, **arguments)`` in a process of its own."""
         ours, theirs = socket.socketpair()
         with theirs:
-            order = json.dumps({"run": target, "with": arguments}).encode()
-            assert len(order) < MESSAGE, order
-            socket.send_fds(self._orders, [order], [theirs.fileno()])
+            order = json.dumps({"run": target, "with": arguments})
+            socket.send_fds(self._orders, [f"{order}\n".encode()], [theirs.fileno()])
             return Worker(self, self._answer(), ours)
 
     def kill(self, pid: int) -> int:
         """Kill a process that was forked, wait until it is dead, and answer its exit status."""
-        self._orders.send(json.dumps({"kill": pid}).encode())
+        self._orders.sendall(f"{json.dumps({'kill': pid})}\n".encode())
         return self._answer()
 
     def _answer(self) -> int:
@@ -127,6 +126,8 @@ def serve(orders: socket.socket) -> None:
             message, descriptors, _, _ = socket.recv_fds(orders, MESSAGE, 1)
             if not message:
                 return
+            while not message.endswith(b"\n"):
+                message += orders.recv(MESSAGE)
             order = json.loads(message)
             if "kill" in order:
                 children.discard(order["kill"])

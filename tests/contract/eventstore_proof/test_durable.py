@@ -21,38 +21,42 @@ from tests.verify.vfs import STOPPED, Recording
 from tests.verify.zygote import Worker, Zygote
 
 SEED = 20
+CYCLES = 12
 NEVER = 1 << 60
 
 
 def test_kills_lose_and_double_nothing(zygote: Zygote, tmp_path: Path) -> None:
     """After every kill all that was acknowledged is in log and rows, once, and nothing unsent."""
-    outcome = crash(zygote, tmp_path, SEED, 20)
+    outcome = crash(zygote, tmp_path, SEED, CYCLES)
     assert not outcome.findings
-    assert (outcome.cycles, outcome.resent > 0) == (20, True)
+    assert (outcome.cycles, outcome.resent > 0) == (CYCLES, True)
 
 
 def test_an_early_acknowledgement_is_found_out(zygote: Zygote, tmp_path: Path) -> None:
     """A store that acknowledges before it has committed is found to have lost something."""
     faults = Faults(writers="AcknowledgesBeforeTheCommit")
-    assert "lost" in crash(zygote, tmp_path, SEED, 50, faults=faults).kinds
+    kind = "lost"
+    assert kind in crash(zygote, tmp_path, SEED, 50, faults=faults, until=kind).kinds
 
 
 def test_a_view_that_folds_twice_is_found_out(zygote: Zygote, tmp_path: Path) -> None:
     """A read model that is given an event twice after a kill is unlike the oracle."""
     faults = Faults(view="RedeliversAfterACheckpoint")
-    assert "misfolded" in crash(zygote, tmp_path, SEED, 50, faults=faults).kinds
+    kind = "misfolded"
+    assert kind in crash(zygote, tmp_path, SEED, 50, faults=faults, until=kind).kinds
 
 
 def test_power_cuts_lose_nothing(zygote: Zygote, tmp_path: Path) -> None:
     """After every cut the file opens, is sound, and holds all that was acknowledged."""
-    outcome = cut_power(zygote, tmp_path, SEED, 20)
+    outcome = cut_power(zygote, tmp_path, SEED, CYCLES)
     assert not outcome.findings
     assert outcome.acknowledged > 0
 
 
 def test_a_disk_that_does_not_sync_is_found_out(zygote: Zygote, tmp_path: Path) -> None:
     """Where the disk does not do as it says, acknowledged events are found lost."""
-    assert "lost" in cut_power(zygote, tmp_path, SEED, 20, fault="lying disk").kinds
+    outcome = cut_power(zygote, tmp_path, SEED, 20, fault="lying disk", until="lost")
+    assert "lost" in outcome.kinds
 
 
 EVENT = NewEvent(UUID(int=7), "Noted", b"{}")

@@ -14,7 +14,7 @@ APPENDS = 20_000
 
 def test_all_that_follow_see_all_in_order(zygote: Zygote, tmp_path: Path) -> None:
     """Whoever follows sees every event that he wants, once, in an order true to real time."""
-    outcome = flood(zygote, tmp_path / "log.db", APPENDS)
+    outcome = flood(zygote, f"sqlite:///{tmp_path}/log.db", APPENDS)
     assert not any(outcome.findings.values()), outcome.findings
     assert (outcome.appends, outcome.seen["all"]) == (APPENDS, APPENDS)
 
@@ -26,7 +26,7 @@ def test_broken_subscriptions_are_found_out(zygote: Zygote, tmp_path: Path) -> N
         "prefix": "RedeliversAfterACheckpoint",
         "type": "ReordersABatch",
     }
-    outcome = flood(zygote, tmp_path / "log.db", 12_000, faults=faults)
+    outcome = flood(zygote, f"sqlite:///{tmp_path}/log.db", 12_000, faults=faults)
     kinds = {name: [found.kind for found in each] for name, each in outcome.findings.items()}
     expected = {"all": ["missed"], "prefix": ["doubled"], "type": ["reordered"]}
     assert kinds == expected | {"in-process": [], "log": []}
