@@ -1,9 +1,10 @@
-"""Power cuts at random operations of the disk, while eight writers write.
+"""Power cuts at random operations of the disk, while eight writers write and a view follows.
 
 A cut strikes between any two writes, syncs or changes of names, in the middle of commits,
 checkpoints, recoveries and the making of the file. Of what was not synced it leaves nothing, and
-once more whatever chance lets be: both disks must hold every acknowledged event. Now and then the
-process is killed alone, and its successor goes on with what the operating system had not synced.
+once more whatever chance lets be: both disks must hold every acknowledged event, and rows that
+follow from them up to some position. Now and then the process is killed alone, and its successor
+goes on with what the operating system had not synced.
 """
 
 import asyncio
@@ -15,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import apsw
+
 from libs.eventstore.port import StoreError
+from tests.verify import spending
 from tests.verify.bookkeeping import Book
 from tests.verify.commands import WRITERS
 from tests.verify.disk import POLICIES, Disk
@@ -40,6 +44,8 @@ class Outcome(Found):
     kills: int = 0
     disks: int = 0
     """Disks that were left by a cut, and looked at."""
+    views: int = 0
+    """Disks among these that held rows of the view."""
     acknowledged: int = 0
     resent: int = 0
     """Commands whose answer was cut off, and that were sent again."""
@@ -151,7 +157,10 @@ class Life:
         try:
             log = asyncio.run(read_log(path))
             found = [*examine(log, self.book.begun, self.book.told), *integrity(path)]
-        except StoreError as error:
+            folded = spending.read(looked_at)
+            found += spending.differences(folded, self.book)
+            self._outcome.views += bool(folded.rows)
+        except (StoreError, apsw.Error) as error:
             found = [Finding("unreadable", str(error))]
         shutil.rmtree(looked_at)
         self._outcome.disks += 1

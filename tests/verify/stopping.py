@@ -1,4 +1,4 @@
-"""A process whose writers write until it is stopped at a chosen moment, the disk as it is then."""
+"""A process that writes and folds until it is stopped at some moment, its disk as it is then."""
 
 import asyncio
 import socket
@@ -7,8 +7,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from libs.contract.events import CODEC
 from libs.eventstore.port import EventStore
 from libs.eventstore.sqlite import open_sqlite
+from libs.projection import Projection
+from libs.projection.sqlite import SqliteDatabase
+from tests.verify.spending import Spending
 from tests.verify.vfs import Recording
 from tests.verify.writer import speaker, write_all
 
@@ -77,16 +81,20 @@ async def _write(
     enough: asyncio.Event,
     write: Callable[[EventStore], Coroutine[None, None, None]],
 ) -> None:
-    """Open the store, write until it is ``enough``, and close."""
+    """Open the store, write and fold a read model until it is ``enough``, and close."""
     store = await open_sqlite(path)
     connection = store._ledger._connection
     connection.pragma("wal_autocheckpoint", pages)
     if fault == "synchronous off":
         connection.pragma("synchronous", "off")
-    writing = asyncio.create_task(write(store))
+    projection = Projection(store, CODEC, SqliteDatabase(path.parent), [Spending()])
+    running = [asyncio.create_task(write(store)), asyncio.create_task(projection.run())]
     waiting = asyncio.create_task(enough.wait())
-    done, _ = await asyncio.wait({writing, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if writing in done:
-        await writing  # which raises
-    writing.cancel()
+    await asyncio.wait({*running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in running:
+        if task.done():
+            await task  # which raises
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await projection.close()
     await store.close()

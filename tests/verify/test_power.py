@@ -28,9 +28,10 @@ def test_power_cuts_lose_nothing(
         "cuts": outcome.cuts,
         "kills without a cut between them": outcome.kills,
         "disks opened and checked": outcome.disks,
+        "of these with rows of the view": outcome.views,
         "commands acknowledged": outcome.acknowledged,
         "sent again because the answer was cut off": outcome.resent,
-        "found": tally(outcome.findings, (*PROMISES, "unreadable", "corrupt")),
+        "found": tally(outcome.findings, (*PROMISES, "misfolded", "unreadable", "corrupt")),
     }
     report.tell("power cuts", figures, time.monotonic() - begun)
 
