@@ -163,7 +163,7 @@ class Life:
     def _kill(self, number: int) -> None:
         status = self._workers[number].kill()
         self._hear(number)
-        del self._workers[number]
+        self._workers.pop(number).close()
         self._outcome.kills += 1
         self._outcome.unopened += self._said.pop(number, 0) == 0
         if status != KILLED:

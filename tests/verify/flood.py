@@ -95,6 +95,8 @@ def flood(
         _listen(list(ears.values()), url, appends, progress)
     finally:
         ends = {name: ear.worker.kill() for name, ear in ears.items()}
+        for ear in ears.values():
+            ear.worker.close()
     assert not any(ends.values()), f"ended badly: {ends} {zygote.log.read_text()[-4000:]}"
     return _judge({name: tables.rows(ear.heard) for name, ear in ears.items()}, url)
 

@@ -132,6 +132,7 @@ class Life:
                     break
                 book.note(worker.lines())
         status = worker.kill()
+        worker.close()
         if status != STOPPED:
             said = self._zygote.log.read_text()[-2000:]
             self._outcome.findings.append(Finding("died", f"{status}: {said}"))

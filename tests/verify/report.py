@@ -23,22 +23,24 @@ class Report:
 
     begun: float = field(default_factory=time.monotonic)
     done: dict[str, list[str]] = field(default_factory=dict)
-    planted: list[tuple[str, str, str]] = field(default_factory=list)
+    planted: dict[str, list[str]] = field(default_factory=dict)
 
-    def tell(self, check: str, figures: Mapping[str, object], seconds: float) -> None:
-        """Tell what a check did and found, in figures."""
+    def tell(self, check: str, how: str, figures: Mapping[str, object], begun: float) -> None:
+        """Tell what a check, ``begun`` then, did in one way, and what it found, in figures."""
         assert check in CHECKS, check
-        shown = [f"{name}: {_shown(value)}" for name, value in figures.items()]
-        self.done.setdefault(check, []).append("; ".join([*shown, f"{seconds:,.0f} s"]))
+        lines = [f"**{how}** ({time.monotonic() - begun:,.0f} s)", ""]
+        lines += [f"- {name}: {_shown(value)}" for name, value in figures.items()]
+        self.done.setdefault(check, []).append("\n".join([*lines, ""]))
 
     def found_out(self, check: str, fault: str, by: Sequence[str]) -> None:
         """Tell that a planted fault was found, and as which broken promises it showed."""
         assert check in CHECKS, check
-        self.planted.append((check, fault, ", ".join(sorted(set(by)))))
+        row = f"| {fault} | {', '.join(sorted(set(by)))} |"
+        self.planted.setdefault(check, []).append(row)
 
     def is_whole(self) -> bool:
         """Say whether every check has told of itself and of a planted fault."""
-        return set(CHECKS) == set(self.done) == {check for check, _, _ in self.planted}
+        return set(CHECKS) == set(self.done) == set(self.planted)
 
     def page(self) -> str:
         """Answer the report as Markdown."""
@@ -47,29 +49,28 @@ class Report:
             f"`make verify` on {datetime.now(UTC).date()}: Python {platform.python_version()}, "
             f"SQLite {apsw.sqlite_lib_version()}, {os.cpu_count()} cores, {platform.machine()}; "
             f"seed {SEED}; {minutes:,.0f} minutes. What every check does is told in "
-            "`tests/verify`; this page was written by the run."
+            "`tests/verify`; this page was written by the run. Each check must also find out "
+            "stores, disks, services or clients that are broken on purpose."
         )
         lines = [
             "# The event store, put to the proof",
             "",
             where,
             "",
-            "| check | done and found |",
-            "|---|---|",
-            *(f"| {check} | {told} |" for check in CHECKS for told in self.done[check]),
-            "",
-            "## Planted faults",
-            "",
-            "Each check must find out a store (a disk, a service) that is broken on purpose.",
-            "",
-            "| check | fault | showed as |",
-            "|---|---|---|",
-            *(
-                f"| {check} | {fault} | {by} |"
-                for check, fault, by in sorted(self.planted, key=lambda p: CHECKS.index(p[0]))
-            ),
+            *(line for check in CHECKS for line in self._section(check)),
         ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines)
+
+    def _section(self, check: str) -> list[str]:
+        return [
+            f"## {check.capitalize()}",
+            "",
+            *self.done[check],
+            "| planted fault | found out as |",
+            "|---|---|",
+            *self.planted[check],
+            "",
+        ]
 
 
 def _shown(value: object) -> str:

@@ -33,7 +33,7 @@ def test_power_cuts_lose_nothing(
         "sent again because the answer was cut off": outcome.resent,
         "found": tally(outcome.findings, (*PROMISES, "misfolded", "unreadable", "corrupt")),
     }
-    report.tell("power cuts", figures, time.monotonic() - begun)
+    report.tell("power cuts", "8 writers and a view", figures, begun)
 
 
 @pytest.mark.parametrize("fault", ["lying disk", "synchronous off"])

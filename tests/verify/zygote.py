@@ -61,6 +61,10 @@ class Worker:
             self._status = self._zygote.kill(self.pid)
         return self._status
 
+    def close(self) -> None:
+        """Hear it no more."""
+        self.channel.close()
+
 
 class Zygote:
     """The forking process, seen from the one that gives the orders."""

@@ -84,6 +84,7 @@ def ended(worker: Worker) -> list[str]:
         select.select([worker], [], [])
         lines += worker.lines()
     assert worker.kill() == STOPPED
+    worker.close()
     return lines
 
 
