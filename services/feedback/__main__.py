@@ -1,9 +1,6 @@
 """Puts the feedback service together: `python -m services.feedback`."""
 
 from datetime import UTC, datetime
-from functools import partial
-
-from equiloop.feedback.v1.service_pb2_grpc import add_FeedbackServiceServicer_to_server
 
 from libs.chassis.client import channel
 from libs.chassis.main import Parts, main
@@ -13,7 +10,8 @@ from libs.decider import Decider
 from libs.eventstore.connect import connect
 from libs.projection import Projection
 from libs.projection.sqlite import SqliteDatabase
-from services.feedback.service import FeedbackService
+from services.feedback.service import services
+from services.feedback.service.means import Means
 from services.feedback.stakes import MetricsValuer
 from services.feedback.views import VIEWS
 
@@ -30,9 +28,8 @@ async def compose(settings: Settings) -> Parts:
     metrics = channel(settings.metrics)
     decider = Decider(store, CODEC, clock)
     projection = Projection(store, CODEC, database, VIEWS)
-    service = FeedbackService(store, decider, database, MetricsValuer(metrics), clock)
-    register = partial(add_FeedbackServiceServicer_to_server, service)
-    return Parts(store, [register], [projection], closing=[metrics.close])
+    means = Means(store, decider, database, MetricsValuer(metrics), clock)
+    return Parts(store, services(means), [projection], closing=[metrics.close])
 
 
 if __name__ == "__main__":

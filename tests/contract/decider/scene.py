@@ -11,7 +11,7 @@ from libs.decider import Attempt, Decider, Handled, Request
 from libs.eventstore.port import EventStore, RecordedEvent
 from services.feedback.domain import feedback as domain
 from services.feedback.domain.feedback import Feedback
-from services.feedback.service import FEEDBACK
+from services.feedback.service.means import FEEDBACK
 from tests.specs.given import NOW
 
 FIRST = "8a2c4a3e-8d0f-4d0c-9a5e-6a5d5f1f0a01"

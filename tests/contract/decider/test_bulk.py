@@ -7,7 +7,7 @@ from libs.decider import Handled
 from libs.eventstore.port import EventStore, Expected, StreamTombstoned, TooLarge
 from libs.kernel.refusals import AlreadyExists, NotFound
 from services.feedback.domain.feedback import Feedback
-from services.feedback.service import FEEDBACK
+from services.feedback.service.means import FEEDBACK
 from tests.contract.decider.scene import attempt, coding, decider, log, names, record, recording
 
 

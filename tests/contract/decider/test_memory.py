@@ -16,7 +16,7 @@ from libs.decider.decider import ATTEMPTS
 from libs.decider.history import Histories
 from libs.eventstore.port import Appended, EventStore, Expected, ExpectedState, NewEvent
 from libs.kernel.refusals import Contended, NotFound, Refusal, Stale
-from services.feedback.service import FEEDBACK
+from services.feedback.service.means import FEEDBACK
 from tests.contract.decider.scene import code, decider, log, names, record, recording
 from tests.specs.feedback.facts import received
 

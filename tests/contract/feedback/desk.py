@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,7 +27,8 @@ from libs.kernel.values import timestamp
 from libs.projection import Projection
 from libs.projection.sqlite import SqliteDatabase
 from libs.telemetry import Telemetry
-from services.feedback.service import FeedbackService
+from services.feedback.service import services
+from services.feedback.service.means import Means
 from services.feedback.views import VIEWS
 
 DAY_0 = datetime(2024, 5, 1, tzinfo=UTC)
@@ -147,11 +147,10 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
 
     database = SqliteDatabase(folder)
     projection = Projection(store, CODEC, database, VIEWS)
-    service = FeedbackService(store, Decider(store, CODEC, clock), database, worth, clock)
+    means = Means(store, Decider(store, CODEC, clock), database, worth, clock)
     settings = Settings(drain=0)
     wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)
-    register = partial(api_grpc.add_FeedbackServiceServicer_to_server, service)
-    server = Server(settings, wrapper, [register])
+    server = Server(settings, wrapper, services(means))
     port = await server.start("127.0.0.1:0")
     following = asyncio.create_task(projection.run())
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

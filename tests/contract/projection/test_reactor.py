@@ -17,7 +17,7 @@ from libs.projection import Fact, reactor
 from libs.projection.reactor import Reactor, TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import feedback as domain
-from services.feedback.service import FEEDBACK
+from services.feedback.service.means import FEEDBACK
 from tests.contract.decider.scene import decider
 from tests.contract.projection.scene import append
 from tests.specs.feedback.facts import coded, declined, received

@@ -20,7 +20,7 @@ from services.feedback.domain.action import (
     DeclineAction,
     decide,
 )
-from services.feedback.service import ACTION
+from services.feedback.service.means import ACTION
 from tests.specs.feedback.facts import EMAIL, closed, committed, completed, declined
 from tests.specs.given import NOW, given
 

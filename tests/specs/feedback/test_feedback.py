@@ -17,7 +17,7 @@ from services.feedback.domain.feedback import (
     Score,
     decide,
 )
-from services.feedback.service import FEEDBACK
+from services.feedback.service.means import FEEDBACK
 from tests.specs.feedback.facts import WEB, coded, received
 from tests.specs.given import NOW, given
 

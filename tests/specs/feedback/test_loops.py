@@ -18,7 +18,7 @@ from services.feedback.domain.action import (
     DeclineAction,
     decide,
 )
-from services.feedback.service import ACTION
+from services.feedback.service.means import ACTION
 from tests.specs.feedback.facts import EMAIL
 from tests.specs.given import NOW
 

@@ -1,0 +1,111 @@
+"""Questions to the loop as a whole: how much feedback turned into action, and what still waits."""
+
+from datetime import datetime
+from typing import Any
+
+from equiloop.feedback.v1 import service_pb2 as api
+from google.protobuf.duration_pb2 import Duration
+
+from libs.chassis.edge import get
+from libs.chassis.paging import Page
+from libs.contract.parse import parse
+from libs.kernel.values import timestamp
+from services.feedback import resources
+from services.feedback.questions import AsOf, Narrowed, OneFeedback, Window
+from services.feedback.service.means import ACTION, FEEDBACK, Part
+from services.feedback.stakes import rank
+from services.feedback.trace import trace
+from services.feedback.views import inbox, loops
+
+
+class Funnel(Part):
+    """The part of FeedbackService that sees the way from word to told."""
+
+    async def GetFeedbackToAction(
+        self, request: api.GetFeedbackToActionRequest, _: Any
+    ) -> api.FeedbackToAction:
+        """See the contract."""
+        asked, now = parse(Window, request), self.means.clock()
+        window = loops.Window(
+            start=_micros(asked.start_time, -loops.ALWAYS),
+            end=_micros(asked.end_time, loops.ALWAYS),
+            as_of=_micros(asked.as_of, loops.ALWAYS),
+            theme=asked.theme or "",
+            channel=asked.channel or 0,
+        )
+        with self.means.views.read() as db:
+            funnel = loops.funnel(db, window, _micros(now, 0))
+        received = funnel.received
+        return api.FeedbackToAction(
+            start_time=request.start_time if request.HasField("start_time") else None,
+            end_time=request.end_time if request.HasField("end_time") else None,
+            as_of=timestamp(asked.as_of or now),
+            received_count=received,
+            linked_count=funnel.linked,
+            committed_count=funnel.committed,
+            completed_count=funnel.completed,
+            declined_count=funnel.declined,
+            told_count=funnel.told,
+            open_count=received - funnel.told,
+            feedback_to_action=funnel.completed / received if received else 0.0,
+            closed_loop_rate=funnel.told / received if received else 0.0,
+            median_time_to_close=None if funnel.median is None else _duration(funnel.median),
+            link_count=funnel.links,
+        )
+
+    async def ListOpenLoops(
+        self, request: api.ListOpenLoopsRequest, _: Any
+    ) -> api.ListOpenLoopsResponse:
+        """See the contract."""
+        theme = parse(Narrowed, request).theme or ""
+        page, now = Page.of(request), _micros(self.means.clock(), 0)
+        after = (page.after[0], page.after[1]) if page.after else (-(1 << 62), 0)
+        response = api.ListOpenLoopsResponse()
+        with self.means.views.read() as db:
+            found = loops.open_loops(db, after=after, limit=page.size + 1, theme=theme)
+            response.total_size = loops.count_open(db, theme)
+            for item in found[: page.size]:
+                loop = response.open_loops.add(
+                    feedback=item.feedback,
+                    customer=item.customer,
+                    age=_duration(max(now - item.receive_time, 0)),
+                    themes=loops.themes_of(db, item.feedback),
+                    actions=loops.actions_of(db, item.feedback),
+                )
+                loop.receive_time.FromMicroseconds(item.receive_time)
+        if len(found) > page.size:
+            last = found[page.size - 1]
+            response.next_page_token = page.token([last.receive_time, last.position])
+        return response
+
+    async def RankThemes(self, request: api.RankThemesRequest, _: Any) -> api.RankThemesResponse:
+        """See the contract."""
+        as_of = timestamp(parse(AsOf, request).as_of or self.means.clock())
+        page = Page.of(request, default=20)
+        with self.means.views.read() as db:
+            stakes = loops.stakes(db)
+        ranked = await rank(stakes, self.means.valuer, as_of)
+        return api.RankThemesResponse(themes=ranked[: page.size], as_of=as_of)
+
+    async def TraceFeedback(self, request: api.TraceFeedbackRequest, _: Any) -> api.FeedbackTrace:
+        """See the contract."""
+        item = await get(self.means.decider, FEEDBACK, parse(OneFeedback, request).name)
+        with self.means.views.read() as db:
+            names = loops.actions_of(db, request.name)
+        linked = [await get(self.means.decider, ACTION, name) for name in names]
+        return api.FeedbackTrace(
+            feedback=resources.feedback(item),
+            actions=map(resources.action, linked),
+            told=any(request.name in action.state.told for action in linked),
+            steps=await trace(self.means.store, request.name, names),
+        )
+
+
+def _micros(instant: datetime | None, default: int) -> int:
+    return default if instant is None else inbox.micros(timestamp(instant))
+
+
+def _duration(micros: int) -> Duration:
+    message = Duration()
+    message.FromMicroseconds(micros)
+    return message
