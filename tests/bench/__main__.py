@@ -1,14 +1,15 @@
-"""Measure, and write the page: `python -m tests.bench [commands|imports|rebuild|equity …]`."""
+"""Measure, and write the page: `python -m tests.bench [store|commands|imports|rebuild …]`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import commands, equity, imports, rebuild
+from tests.bench import commands, equity, imports, rebuild, store
 from tests.bench.report import PAGE, Row, page
 
 MEASURES: dict[str, Callable[[Path], list[Row]]] = {
+    "store": store.measure,
     "commands": commands.measure,
     "imports": imports.measure,
     "rebuild": rebuild.measure,
