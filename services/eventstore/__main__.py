@@ -14,10 +14,11 @@ log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Serve until told to stop. Raises StoreError or OSError when that cannot be begun."""
-    stop, store = stop_signals(), await connect(settings.eventstore_url)
+    """Serve until told to stop. Raises StoreError, OSError, ValueError when that cannot begin."""
+    security, stop = settings.security(), stop_signals()
+    store = await connect(settings.eventstore_url)
     try:
-        server, host = Server(store), settings.eventstore_host
+        server, host = Server(store, security), settings.eventstore_host
         port = await server.start(host, settings.eventstore_port, settings.eventstore_advertised)
         print(f"eventstore: ready on {host}:{port}", flush=True)
         await stop.wait()

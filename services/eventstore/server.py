@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from libs.eventstore.port import EventStore
 from services.eventstore import service
 from services.eventstore.drain import Drain
+from services.eventstore.security import Security
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,21 @@ _WILDCARDS = ("", "0.0.0.0", "[::]")  # noqa: S104 - compared with, not listened
 
 
 class Server:
-    """A store served at one address."""
+    """A store served at one address, to whom `security` lets in."""
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        security: Security = Security(),  # noqa: B008 (it is frozen)
+    ) -> None:
         self._store, self._drain = store, Drain()
+        self._credentials = security.credentials
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+        self._server = grpc.aio.server(
+            interceptors=security.interceptors(),
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=MAX_CALLS,
+        )
 
     async def start(self, host: str, port: int, advertised: str = "") -> int:
         """Listen on `host`:`port` (0: any free one) and answer the port. Raises OSError.
@@ -49,7 +59,11 @@ class Server:
         `advertised` is the host under which discovery names this node, if not `host`.
         """
         _probe(host, port)
-        bound = self._server.add_insecure_port(f"{host}:{port}")
+        address = f"{host}:{port}"
+        if self._credentials:
+            bound = self._server.add_secure_port(address, self._credentials)
+        else:
+            bound = self._server.add_insecure_port(address)
         node = advertised or (socket.gethostname() if host in _WILDCARDS else host)
         self._server.add_generic_rpc_handlers(
             (service.streams(self._store, self._drain), service.gossip(node, bound))

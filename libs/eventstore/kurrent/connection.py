@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import grpc
@@ -132,9 +132,19 @@ class Connection:
             await channel.close()
 
 
+class Client(AsyncKurrentDBClient):
+    """The official client, but for user and password: in a URL they may be percent-encoded."""
+
+    def construct_call_credentials(
+        self, username: str | None, password: str | None
+    ) -> grpc.CallCredentials | None:
+        """Answer what calls bring to say who calls; None where that is not asked for."""
+        return super().construct_call_credentials(unquote(username or ""), unquote(password or ""))
+
+
 def _client(url: str) -> AsyncKurrentDBClient:
     try:
-        client = AsyncKurrentDBClient(url)
+        client = Client(url)
     except (ValueError, OSError) as error:
         reason = str(error).replace(url, shown(url))
         msg = f"{shown(url)!r} is no connection string for KurrentDB: {reason}"

@@ -24,6 +24,14 @@ _KINDS = {
     grpc.StatusCode.INVALID_ARGUMENT: StoreError,
 }
 
+_MEANINGS = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is vouched for by none of those in tlsCaFile"),
+    ("Hostname Verification Check failed", "its certificate is for another host"),
+    ("Failed to create security handshaker", "tlsCaFile holds no certificate"),
+    ("WRONG_VERSION_NUMBER", "it speaks no TLS, as tls=false would say"),
+)
+"""What gRPC's words for a connection that is not secured mean to whoever wrote its string."""
+
 
 @contextmanager
 def translated(stream: str = "", expected: ExpectedState = Expected.ANY) -> Iterator[None]:
@@ -52,8 +60,14 @@ def named(error: Exception, stream: str, expected: ExpectedState) -> StoreError:
             return StreamTombstoned(f"stream {stream!r} was deleted for ever")
         case client.NotFoundError():
             return StreamNotFound(f"stream {stream!r} was not found")
+        case client.UnauthenticatedError():
+            return StoreUnavailable(f"it does not accept this user and password ({error})")
         case _ if isinstance(status, grpc.aio.AioRpcError):
             kind = _KINDS.get(status.code(), StoreUnavailable)
-            return kind(f"{status.code().name}: {status.details()}")
+            return kind(_meaning(f"{status.code().name}: {status.details()}"))
         case _:
-            return StoreUnavailable(f"{type(error).__name__}: {error}")
+            return StoreUnavailable(_meaning(f"{type(error).__name__}: {error}"))
+
+
+def _meaning(said: str) -> str:
+    return next((f"{meaning} ({sign})" for sign, meaning in _MEANINGS if sign in said), said)
