@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
-from equiloop.customers.v1 import service_pb2 as _customers  # noqa: F401 - loads the descriptors
+from equiloop.customers.v1 import organisation_service_pb2 as _organisation  # noqa: F401 - loads the descriptors
+from equiloop.customers.v1 import service_pb2 as _customers  # noqa: F401
 from equiloop.feedback.v1 import service_pb2 as _feedback  # noqa: F401
 from equiloop.metrics.v1 import service_pb2 as _metrics  # noqa: F401
 from equiloop.offers.v1 import service_pb2 as _offers  # noqa: F401
@@ -18,6 +19,7 @@ from libs.contract.options import is_query, methods
 
 CONTRACT = (
     "equiloop.customers.v1.CustomerService",
+    "equiloop.customers.v1.OrganisationService",
     "equiloop.feedback.v1.FeedbackService",
     "equiloop.metrics.v1.MetricsService",
     "equiloop.offers.v1.OfferService",

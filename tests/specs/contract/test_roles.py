@@ -29,7 +29,7 @@ def planted(*named: options_pb2.Role.ValueType) -> str:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.full_name)
 def test_every_method_names_its_roles(method: MethodDescriptor) -> None:
-    """Each method of the four services names at least one role, and only roles there are."""
+    """Each method names at least one role, and only roles there are."""
     named = roles(method)
     assert named
     assert named <= set(options_pb2.Role.values())
@@ -54,7 +54,7 @@ def test_a_method_without_roles_is_refused(named: tuple[options_pb2.Role.ValueTy
 def test_queries_say_that_they_change_nothing() -> None:
     """What only reads is marked so; whatever takes a request id is not."""
     for method in METHODS:
-        asks = method.name.startswith(("Get", "List", "Rank", "Trace", "Watch"))
+        asks = method.name.startswith(("Check", "Get", "List", "Rank", "Trace", "Watch"))
         assert is_query(method) == asks, method.full_name
         assert not (asks and "request_id" in method.input_type.fields_by_name)
 
