@@ -38,6 +38,7 @@ class GatewaySettings(Settings):
 def render(settings: GatewaySettings, contract: FileDescriptorSet | None = None) -> Config:
     """Answer Envoy's configuration for these settings; KeyError for a ${name} nobody gives."""
     found = methods(contract or read_contract())
+    homes = {method.service: method.context for method in found}
     host, port = _split(settings.gateway)
     values: Values = {
         "admin": settings.gateway_admin,
@@ -49,10 +50,11 @@ def render(settings: GatewaySettings, contract: FileDescriptorSet | None = None)
         "replies": mappers(),
         "services": sorted({method.service for method in found}),
     }
-    each = {
+    each: Mapping[str, Sequence[Values]] = {
         "stream": [_of(method) for method in found if method.kind is Kind.STREAM],
         "query": [_of(method) for method in found if method.kind is Kind.QUERY],
-        "service": _services(found, settings),
+        "service": [{"service": name, "context": home} for name, home in homes.items()],
+        "context": [_backend(context, settings) for context in sorted(set(homes.values()))],
     }
     base = yaml.safe_load(BASE.read_text(encoding="utf-8"))
     config = _expand(base, values, each)
@@ -69,13 +71,10 @@ def _of(method: Method) -> Values:
     return {"context": method.context, "method": method.name, "path": method.path}
 
 
-def _services(found: Sequence[Method], settings: GatewaySettings) -> list[Values]:
-    contexts = {method.service: method.context for method in found}
-    rows: list[Values] = []
-    for service, context in contexts.items():
-        host, port = _split(str(getattr(settings, context)))
-        rows.append({"service": service, "context": context, "host": host, "port": port})
-    return rows
+def _backend(context: str, settings: GatewaySettings) -> Values:
+    """Answer where a context is served, all its services by one process."""
+    host, port = _split(str(getattr(settings, context)))
+    return {"context": context, "host": host, "port": port}
 
 
 def _split(address: str) -> tuple[str, int]:
