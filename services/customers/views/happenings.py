@@ -32,8 +32,19 @@ def _channel(event: feedback.FeedbackReceived | feedback.LoopClosed) -> str:
     return _plain(feedback.Channel.Name(event.channel), "CHANNEL_")
 
 
+def _kind(event: feedback.ActionCommitted | feedback.ActionEscalated) -> str:
+    kind = _plain(feedback.ActionKind.Name(event.kind), "ACTION_KIND_")
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
 def _amount(event: customers.TransactionRecorded | customers.TransactionRefunded) -> str:
     return to_text(to_minor(event.amount), event.amount.currency_code)
+
+
+def _when(event: Any, field: str) -> Timestamp:
+    """Answer when it happened; the oldest events know only when it was recorded."""
+    time: Timestamp = getattr(event, field if event.HasField(field) else "event_time")
+    return time
 
 
 def _registered(event: customers.CustomerRegistered) -> Happening:
@@ -74,21 +85,42 @@ def _coded(event: feedback.FeedbackCoded) -> Happening:
 
 
 def _committed(event: feedback.ActionCommitted) -> Happening:
-    kind = _plain(feedback.ActionKind.Name(event.kind), "ACTION_KIND_")
-    return Happening(event.event_time, event.action, f"{event.owner} committed to a {kind}")
+    summary = f"{event.owner} committed to {_kind(event)}"
+    return Happening(_when(event, "commit_time"), event.action, summary)
 
 
 def _completed(event: feedback.ActionCompleted) -> Happening:
-    return Happening(event.event_time, event.action, "action completed")
+    return Happening(_when(event, "complete_time"), event.action, "action completed")
 
 
 def _declined(event: feedback.ActionDeclined) -> Happening:
-    return Happening(event.event_time, event.action, "action declined")
+    return Happening(_when(event, "decline_time"), event.action, "action declined")
 
 
 def _told(event: feedback.LoopClosed) -> Happening:
     summary = f"told by {_channel(event)} what became of it"
     return Happening(event.told_time, event.action, summary)
+
+
+def _escalated(event: feedback.ActionEscalated) -> Happening:
+    summary = f"{event.owner} asks for approval of {_kind(event)}"
+    return Happening(event.event_time, event.action, summary)
+
+
+def _linked(event: feedback.ActionLinked) -> Happening:
+    return Happening(event.event_time, event.action, "an action answers this feedback, too")
+
+
+def _reopened(event: feedback.ActionReopened) -> Happening:
+    return Happening(event.event_time, event.action, "what was told holds no more")
+
+
+def _confirmed(event: feedback.LoopConfirmed) -> Happening:
+    return Happening(event.respond_time, event.action, "agreed with what was told")
+
+
+def _protested(event: feedback.LoopProtested) -> Happening:
+    return Happening(event.respond_time, event.action, "protested against what was told")
 
 
 def _presented(event: offers.OfferPresented) -> Happening:
@@ -115,6 +147,8 @@ OF_CUSTOMER: Mapping[type[Message], Tell] = {
     customers.TransactionRefunded: _refunded,
     feedback.FeedbackReceived: _said,
     feedback.FeedbackCoded: _coded,
+    feedback.LoopConfirmed: _confirmed,
+    feedback.LoopProtested: _protested,
     offers.OfferPresented: _presented,
     offers.OfferAccepted: _accepted,
     offers.OfferRefused: _refused,
@@ -122,9 +156,12 @@ OF_CUSTOMER: Mapping[type[Message], Tell] = {
 """What happened to the one customer whom the event names; to nobody if it names none."""
 
 OF_FEEDBACK: Mapping[type[Message], Tell] = {
+    feedback.ActionEscalated: _escalated,
     feedback.ActionCommitted: _committed,
+    feedback.ActionLinked: _linked,
     feedback.ActionCompleted: _completed,
     feedback.ActionDeclined: _declined,
+    feedback.ActionReopened: _reopened,
     feedback.LoopClosed: _told,
 }
 """What happened to all customers whose feedback the event names."""

@@ -17,7 +17,7 @@ class CustomerTimeline:
     """What happened, customer by customer in log order; and who said which piece of feedback."""
 
     name = "customer_timeline"
-    version = 1
+    version = 2
     tables = ("timeline", "author")
     schema = """
         CREATE TABLE IF NOT EXISTS timeline (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -194,6 +195,43 @@ def test_an_entry_leads_back_to_its_event(db: apsw.Connection) -> None:
     told_later = {5, 6, 7, 11, 12, 13}
     times = [entry.time == THEN_MICROS for entry in entries(db, ANNA)]
     assert {index for index, then in enumerate(times) if then} == {4, *told_later}
+
+
+def test_what_becomes_of_an_answer_is_told(tmp_path: Path) -> None:
+    """Asked for, promised, widened, done, told, agreed with, protested, taken back: a line each."""
+    about: dict[str, Any] = {"event_time": NOW, "action": "actions/1", "feedback": ["feedback/1"]}
+    one = about | {"feedback": "feedback/1"}
+    answered = one | {"customer": ANNA, "respond_time": THEN}
+    log = [
+        said(1, ANNA),
+        feedback.ActionEscalated(
+            kind=feedback.ACTION_KIND_ANSWER, owner="functions/service", **about
+        ),
+        feedback.ActionCommitted(
+            kind=feedback.ACTION_KIND_ANSWER, owner="functions/service", commit_time=THEN, **about
+        ),
+        feedback.ActionLinked(**about),
+        feedback.ActionCompleted(complete_time=THEN, **about),
+        feedback.LoopClosed(channel=feedback.CHANNEL_EMAIL, told_time=THEN, **one),
+        feedback.LoopConfirmed(words="Somebody is glad", **answered),
+        feedback.LoopProtested(reason="Somebody is not glad any more", **answered),
+        feedback.ActionReopened(reason="it squeaks again", **about),
+        feedback.ActionDeclined(decline_time=THEN, **about),
+    ]
+    with folded(tmp_path, VIEWS, facts(*log)) as database, database.read() as db:
+        told = [(entry.summary, entry.time == THEN_MICROS) for entry in entries(db, ANNA)]
+    assert told == [
+        ("feedback by offer response", True),
+        ("functions/service asks for approval of an answer", False),
+        ("functions/service committed to an answer", True),
+        ("an action answers this feedback, too", False),
+        ("action completed", True),
+        ("told by email what became of it", True),
+        ("agreed with what was told", True),
+        ("protested against what was told", True),
+        ("what was told holds no more", False),
+        ("action declined", True),
+    ]
 
 
 def test_the_timeline_is_read_in_pages(db: apsw.Connection) -> None:
