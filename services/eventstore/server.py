@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from libs.eventstore.port import EventStore
 from services.eventstore import service
 from services.eventstore.drain import Drain
+from services.eventstore.features import FEATURES, NotOffered, features
 from services.eventstore.security import Security
 
 log = logging.getLogger(__name__)
@@ -65,12 +66,18 @@ class Server:
         else:
             bound = self._server.add_insecure_port(address)
         node = advertised or (socket.gethostname() if host in _WILDCARDS else host)
+        offered = {
+            service.STREAMS: service.streams(self._store, self._drain),
+            service.GOSSIP: service.gossip(node, bound),
+        }
+        offered[FEATURES] = features(offered)
         self._server.add_generic_rpc_handlers(
-            (service.streams(self._store, self._drain), service.gossip(node, bound))
+            [grpc.method_handlers_generic_handler(*each) for each in offered.items()]
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = (service.STREAMS, service.GOSSIP, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflected = (*offered, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(reflected, self._server)
+        self._server.add_generic_rpc_handlers([NotOffered()])  # the last one that is asked
         await self._health.set(service.STREAMS, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
         return bound

@@ -1,10 +1,12 @@
 """The gRPC edge: KurrentDB's Streams and Gossip services in front of any event store.
 
 Requests are parsed by gRPC; answers are written as bytes, serialised where they are made.
+Of every service the handlers are answered, by the names of its methods.
 """
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import grpc
@@ -26,31 +28,29 @@ from services.eventstore.drain import Drain
 from services.eventstore.errors import Context, told
 from services.eventstore.reading import Reading
 
+if TYPE_CHECKING:  # generic only there
+    Handlers = dict[str, grpc.RpcMethodHandler[Any, Any]]
+
 STREAMS = "event_store.client.streams.Streams"
 GOSSIP = "event_store.client.gossip.Gossip"
 
 
-def streams(store: EventStore, drain: Drain) -> grpc.GenericRpcHandler:
-    """Answer the Streams service in front of `store`."""
+def streams(store: EventStore, drain: Drain) -> "Handlers":
+    """Serve Streams in front of `store`."""
     reading, appending, ending = Reading(store, drain), Appending(store, drain), Ending(store)
-    return grpc.method_handlers_generic_handler(
-        STREAMS,
-        {
-            "Read": grpc.unary_stream_rpc_method_handler(reading.read, ReadReq.FromString),
-            "BatchAppend": grpc.stream_stream_rpc_method_handler(
-                appending.batch_append, BatchAppendReq.FromString
-            ),
-            "Append": grpc.stream_unary_rpc_method_handler(appending.append, AppendReq.FromString),
-            "Delete": grpc.unary_unary_rpc_method_handler(ending.delete, DeleteReq.FromString),
-            "Tombstone": grpc.unary_unary_rpc_method_handler(
-                ending.tombstone, TombstoneReq.FromString
-            ),
-        },
-    )
+    return {
+        "Read": grpc.unary_stream_rpc_method_handler(reading.read, ReadReq.FromString),
+        "BatchAppend": grpc.stream_stream_rpc_method_handler(
+            appending.batch_append, BatchAppendReq.FromString
+        ),
+        "Append": grpc.stream_unary_rpc_method_handler(appending.append, AppendReq.FromString),
+        "Delete": grpc.unary_unary_rpc_method_handler(ending.delete, DeleteReq.FromString),
+        "Tombstone": grpc.unary_unary_rpc_method_handler(ending.tombstone, TombstoneReq.FromString),
+    }
 
 
-def gossip(host: str, port: int) -> grpc.GenericRpcHandler:
-    """Answer the Gossip service of a cluster of one, its own leader, reached at `host`:`port`."""
+def gossip(host: str, port: int) -> "Handlers":
+    """Serve Gossip of a cluster of one, its own leader, reached at `host`:`port`."""
     instance = str(uuid4())
 
     async def read(_: shared_pb2.Empty, __: Context) -> bytes:
@@ -63,9 +63,7 @@ def gossip(host: str, port: int) -> grpc.GenericRpcHandler:
         )
         return gossip_pb2.ClusterInfo(members=[member]).SerializeToString()
 
-    return grpc.method_handlers_generic_handler(
-        GOSSIP, {"Read": grpc.unary_unary_rpc_method_handler(read, shared_pb2.Empty.FromString)}
-    )
+    return {"Read": grpc.unary_unary_rpc_method_handler(read, shared_pb2.Empty.FromString)}
 
 
 class Ending:
