@@ -18,6 +18,7 @@ from libs.contract.parse import violations
 from libs.eventstore.port import EventStore, StoreError
 from libs.projection import Projection
 from libs.projection.reactor import Reactor
+from libs.projection.ticker import Ticker
 from libs.telemetry import Telemetry, configure_logs
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Parts:
     projections: Sequence[Projection[Any]] = ()
     reactors: Sequence[Reactor] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+    tickers: Sequence[Ticker] = ()
 
 
 Compose = Callable[[Settings], Awaitable[Parts]]
@@ -83,7 +85,7 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
         wrapper = Wrapper(telemetry, settings.deadline, wait, settings.max_concurrent)
         server = Server(settings, wrapper, parts.services)
         tasks = [asyncio.create_task(_follow(server, parts.projections))]
-        runners: Sequence[Runner] = (*parts.projections, *parts.reactors)
+        runners: Sequence[Runner] = (*parts.projections, *parts.reactors, *parts.tickers)
         for runner in runners:
             stack.push_async_callback(runner.close)
             tasks.append(asyncio.create_task(runner.run()))

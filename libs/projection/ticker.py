@@ -1,0 +1,76 @@
+"""Runs what time drives: a policy's `tick(now)`, about every second, by a clock that it is given.
+
+A tick finds what is due in views and sends commands whose request id is derived from the thing
+that is due: a tick repeated, here or in another instance, is a tick done once.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from libs.eventstore.port import StoreUnavailable
+from libs.kernel.values import Clock
+from libs.projection.reactor import TryAgain
+
+log = logging.getLogger(__name__)
+Tick = Callable[[datetime], Awaitable[None]]
+
+EVERY = 1.0
+"""Seconds from the end of one tick to the next."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+class Followed(Protocol):
+    """Views that follow the log."""
+
+    @property
+    def caught_up(self) -> asyncio.Event:
+        """Set once they have seen all that the log held."""
+        ...
+
+
+class Ticker:
+    """Calls ``tick`` with the present instant, once the views that it asks have caught up."""
+
+    def __init__(
+        self,
+        tick: Tick,
+        clock: Clock,
+        views: Sequence[Followed] = (),
+        *,
+        every: float = EVERY,
+        name: str = "ticker",
+    ) -> None:
+        """Tick every ``every`` seconds by ``clock``; ``name`` is for operators."""
+        self._tick, self._clock, self._views = tick, clock, views
+        self._every, self._name = every, name
+
+    async def run(self) -> None:
+        """Tick until cancelled; a tick that fails is tried again, at most 5 s later.
+
+        The first tick waits for the views: what happened while the process was down is known by
+        then, so nothing is taken for due that was seen to in time.
+        """
+        for each in self._views:
+            await each.caught_up.wait()
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._tick(self._clock())
+            except (StoreUnavailable, TryAgain) as error:
+                log.warning("%s waits %.1f s: %s", self._name, pause, error)
+            except Exception:  # what is due stays due: it is tried until the cause is mended
+                log.exception("%s failed, and tries again in %.1f s", self._name, pause)
+            else:
+                pause = _FIRST_PAUSE
+                await asyncio.sleep(self._every)
+                continue
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def close(self) -> None:
+        """Hold nothing."""
