@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 from equiloop.customers.v1 import organisation_service_pb2 as _organisation  # noqa: F401 - loads the descriptors
 from equiloop.customers.v1 import service_pb2 as _customers  # noqa: F401
+from equiloop.feedback.v1 import market_service_pb2 as _market  # noqa: F401
 from equiloop.feedback.v1 import service_pb2 as _feedback  # noqa: F401
 from equiloop.metrics.v1 import service_pb2 as _metrics  # noqa: F401
 from equiloop.offers.v1 import service_pb2 as _offers  # noqa: F401
@@ -21,6 +22,7 @@ CONTRACT = (
     "equiloop.customers.v1.CustomerService",
     "equiloop.customers.v1.OrganisationService",
     "equiloop.feedback.v1.FeedbackService",
+    "equiloop.feedback.v1.MarketService",
     "equiloop.metrics.v1.MetricsService",
     "equiloop.offers.v1.OfferService",
 )

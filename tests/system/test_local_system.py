@@ -103,7 +103,7 @@ def test_each_service_is_reached_in_each_protocol(
 
 
 def test_reflection_describes_the_whole_contract(system: System) -> None:
-    """A client that knows nothing finds all four services, and every method, at the gateway."""
+    """A client that knows nothing finds all services, and every method, at the gateway."""
     contract = methods(read_contract())
     with grpc.insecure_channel(system.gateway) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)

@@ -51,7 +51,7 @@ async def test_health_is_known_of_our_own_services_only() -> None:
 
 
 async def test_reflection_shows_the_whole_contract() -> None:
-    """An ordinary client finds all four services, with their files, on any server."""
+    """An ordinary client finds all services, with their files, on any server."""
     async with serving() as it:
         channel: Any = it.channel  # the stubs know the synchronous kind only
         stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
