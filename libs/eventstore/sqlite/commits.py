@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import apsw
 
 from libs.eventstore.port import StoreError, StoreUnavailable
-from libs.eventstore.sqlite.file import LOCK_WAIT, explained
+from libs.eventstore.sqlite.advice import LOCK_WAIT, explained
 from libs.eventstore.sqlite.ledger import Ledger
 
 T = TypeVar("T")

@@ -1,14 +1,16 @@
 """The file that holds the log: its layout, and what must be true of it before it is trusted."""
 
+import secrets
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
 from libs.eventstore.port import StoreCorrupt, StoreError, StoreUnavailable
+from libs.eventstore.sqlite.advice import LOCK_WAIT, TOOL, explained
 
 T = TypeVar("T")
 
@@ -18,11 +20,13 @@ APPLICATION_ID = int.from_bytes(b"Eqlp", "big")
 LAYOUT = 1
 """Version of the tables below, in SQLite's user_version."""
 
+MARK_BITS = 10
+"""Each log has a random mark, in SQLite's schema_version, that tells it from all others: so that
+a write-ahead log which another file has left behind is noticed. It stands above the lowest bits,
+as SQLite adds 1 with every change of the schema."""
+
 OLDEST_SQLITE = (3, 51, 3)
 """Before it, a checkpoint that races another process's commit could lose the commit."""
-
-LOCK_WAIT = 5.0
-"""Seconds that a writer waits for another process before it answers StoreUnavailable."""
 
 LOCK_POLL = 0.0002
 """Seconds between two tries for the lock: a transaction of another process takes about a ms."""
@@ -56,45 +60,6 @@ CREATE UNIQUE INDEX log_revision ON log (stream, revision);
 CREATE UNIQUE INDEX log_id ON log (stream, id);
 """
 
-ADVICE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str], ...] = (
-    (
-        (apsw.NotADBError,),
-        StoreCorrupt,
-        "is no SQLite file: check the path in the store's URL",
-    ),
-    (
-        (apsw.CorruptError, apsw.FormatError, apsw.SQLError),
-        StoreCorrupt,
-        "is damaged: restore it from a backup, or save what can be saved with sqlite3's .recover",
-    ),
-    (
-        (apsw.BusyError, apsw.LockedError),
-        StoreUnavailable,
-        f"is locked: another process has held it for over {LOCK_WAIT:g} s",
-    ),
-    (
-        (apsw.FullError,),
-        StoreUnavailable,
-        "has no space left on its disk: nothing was written",
-    ),
-    (
-        (apsw.CantOpenError,),
-        StoreUnavailable,
-        "cannot be opened: its directory must exist, and this user be allowed to write there",
-    ),
-    (
-        (apsw.ReadOnlyError, apsw.PermissionsError),
-        StoreUnavailable,
-        "is read-only: let this user write the file and its directory",
-    ),
-    (
-        (apsw.ConnectionClosedError,),
-        StoreUnavailable,
-        "was closed by this process",
-    ),
-)
-"""What SQLite may meet, what the port calls it, and what to do about it."""
-
 
 class Patience:
     """A busy handler that tries again every fraction of a millisecond, for ``seconds``."""
@@ -123,8 +88,7 @@ def open_writer(path: Path, patience: Patience) -> apsw.Connection:
         msg = f"SQLite {apsw.sqlite_lib_version()} can lose commits: install a newer apsw"
         raise StoreUnavailable(msg)
     try:
-        connection = _connect(path, patience, apsw.SQLITE_OPEN_CREATE)
-        fresh = _is_fresh(connection, path)
+        connection, fresh = _opened(path, patience)
         _make_durable(connection, path, patience)
         if fresh:
             _create_tables(connection, path)
@@ -143,16 +107,72 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
-def explained(error: Exception, path: Path) -> StoreError:
-    """Say in the port's words what SQLite met, and what to do about it."""
-    for kinds, answer, advice in ADVICE:
-        if isinstance(error, kinds):
-            return answer(f"{path} {advice} ({error})")
-    return StoreUnavailable(f"{path}: {error!r}")
+@contextmanager
+def snapshot(path: Path) -> Iterator[apsw.Connection]:
+    """A log as it is now, for reading only, whoever appends meanwhile.
+
+    It may be a backup on a medium that cannot be written. Raises StoreUnavailable, StoreCorrupt.
+    """
+    if not path.is_file():
+        msg = f"there is no log at {path}"
+        raise StoreUnavailable(msg)
+    connection = None
+    try:
+        try:
+            connection = _open(path)
+            connection.set_busy_handler(Patience(LOCK_WAIT))
+            connection.pragma("query_only", 1)
+            if _is_fresh(connection, path):
+                msg = f"{path} is empty: it holds no log"
+                raise StoreCorrupt(msg)
+            connection.execute("BEGIN")
+            connection.execute("SELECT 1 FROM log LIMIT 1").fetchall()  # nothing changes any more
+        except apsw.Error as error:
+            raise explained(error, path) from error
+        yield connection
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def move_home(path: Path) -> None:
+    """Move all of a log into its one file, if it is sound enough and nobody has it open."""
+    with suppress(StoreError, apsw.Error):
+        connection = _connect(path, Patience(0))
+        try:
+            if not _is_fresh(connection, path):
+                connection.pragma("journal_mode", "delete")
+        finally:
+            connection.close()
+
+
+def mark(connection: apsw.Connection) -> None:
+    """Make a log tell itself from all others, its own copies among them."""
+    connection.pragma("schema_version", secrets.randbelow(1 << 31 - MARK_BITS) << MARK_BITS)
+
+
+def _opened(path: Path, patience: Patience) -> tuple[apsw.Connection, bool]:
+    """A connection to the file of this name, and whether it is empty.
+
+    Another file may have been put in its place (``restore``) while we waited for its lock.
+    """
+    while True:
+        before = _file_number(path)
+        connection = _connect(path, patience, apsw.SQLITE_OPEN_CREATE)
+        fresh = _is_fresh(connection, path)
+        if before in (None, _file_number(path)):
+            return connection, fresh
+        connection.close()
+
+
+def _file_number(path: Path) -> int | None:
+    with suppress(OSError):
+        return path.stat().st_ino
+    return None
 
 
 def _connect(path: Path, patience: Patience, flags: int = 0) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | flags)
+    connection = _open(path, flags)
     if connection.readonly("main"):
         raise apsw.ReadOnlyError  # SQLite falls back to it, silently
     connection.set_busy_handler(patience)
@@ -162,8 +182,21 @@ def _connect(path: Path, patience: Patience, flags: int = 0) -> apsw.Connection:
     return connection
 
 
+def _open(path: Path, flags: int = 0) -> apsw.Connection:
+    """Open a file; a write-ahead log beside it stays there, until it is known to be the log's."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | flags)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    return connection
+
+
 def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
-    """Tell an empty file from our log; refuse anything else before touching it."""
+    """Tell an empty file from our log; refuse anything else and leave all of it as it is."""
+    fresh = _identify(connection, path)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+    return fresh
+
+
+def _identify(connection: apsw.Connection, path: Path) -> bool:
     with connection:  # one look: another process may be making it
         identity = connection.pragma("application_id")
         layout = connection.pragma("user_version")
@@ -172,11 +205,27 @@ def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
         if layout != LAYOUT:
             msg = f"{path} has layout {layout}, this program knows {LAYOUT}: use a newer release"
             raise StoreCorrupt(msg)
+        _check_write_ahead(connection, path)
         return False
     if identity or layout or objects:
         msg = f"{path} belongs to another application: check the path in the store's URL"
         raise StoreCorrupt(msg)
     return True
+
+
+def _check_write_ahead(connection: apsw.Connection, path: Path) -> None:
+    """Refuse a write-ahead log that belongs to another file: SQLite would mix the two."""
+    with connection:
+        seen = connection.pragma("schema_version")
+        _, header = connection.read("main", 0, 0, 100)  # as it is without the write-ahead log
+    written = int.from_bytes(header[40:44], "big")
+    is_ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if is_ours and written >> MARK_BITS != seen >> MARK_BITS:
+        msg = (
+            f"{path} has the write-ahead log of another file beside it ({path.name}-wal), from "
+            f"before it was replaced: move that aside, and run `{TOOL} check`"
+        )
+        raise StoreCorrupt(msg)
 
 
 def _make_durable(connection: apsw.Connection, path: Path, patience: Patience) -> None:
@@ -214,6 +263,7 @@ def _create_tables(connection: apsw.Connection, path: Path) -> None:
             connection.execute(TABLES)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", LAYOUT)
+            mark(connection)
     except BaseException:
         connection.execute("ROLLBACK")
         raise

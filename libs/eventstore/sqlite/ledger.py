@@ -22,7 +22,8 @@ from libs.eventstore.port import (
     StreamTombstoned,
     WrongExpectedRevision,
 )
-from libs.eventstore.sqlite.file import LOCK_WAIT, Patience, open_writer
+from libs.eventstore.sqlite.advice import LOCK_WAIT
+from libs.eventstore.sqlite.file import Patience, open_writer
 
 FIND = """
 SELECT s.id, s.state, coalesce(l.revision, -1), coalesce(l.position, 0)

@@ -24,7 +24,8 @@ from libs.eventstore.port import (
     StreamNotFound,
     StreamTombstoned,
 )
-from libs.eventstore.sqlite.file import explained, open_reader
+from libs.eventstore.sqlite.advice import explained
+from libs.eventstore.sqlite.file import open_reader
 from libs.eventstore.sqlite.ledger import State
 
 SLICE_BYTES = 8 << 20

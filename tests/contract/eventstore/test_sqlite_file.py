@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import apsw
@@ -38,11 +39,13 @@ async def test_memory_that_loses_its_mode_is_refused(tmp_path: Path) -> None:
 async def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     """A file of another kind is refused and not touched."""
     path = tmp_path / "notes.txt"
-    path.write_bytes(b"Dear diary, " * 1000)
+    beside = tmp_path / "notes.txt-wal"
+    for notes in (path, beside):
+        notes.write_bytes(b"Dear diary, " * 1000)
     with pytest.raises(StoreCorrupt, match=r"notes\.txt is no SQLite file"):
         await open_sqlite(path)
-    assert path.read_bytes() == b"Dear diary, " * 1000
-    assert os.listdir(tmp_path) == ["notes.txt"]  # noqa: PTH208 (a list of names)
+    for notes in (path, beside):
+        assert notes.read_bytes() == b"Dear diary, " * 1000
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,34 @@ async def test_many_may_open_a_new_log_at_once(tmp_path: Path) -> None:
 
 async def _open_and_close(path: Path) -> None:
     await (await open_sqlite(path)).close()
+
+
+async def test_write_ahead_log_of_another_log_is_refused(tmp_path: Path) -> None:
+    """A write-ahead log that was left when its log was replaced by hand is not mixed in."""
+    path, other = tmp_path / "log.db", tmp_path / "other.db"
+    for name in (path, other):
+        store = await open_sqlite(name)
+        await store.append("order-1", some(3, data=bytes(9000)), Expected.NO_STREAM)
+        await store.close()
+    shutil.copy(path, tmp_path / "own.db")
+    store = await open_sqlite(path)
+    await store.append("order-1", some(300, data=bytes(9000)), 2)
+    shutil.copy(f"{path}-wal", tmp_path / "other.db-wal")
+    shutil.copy(f"{path}-wal", tmp_path / "own.db-wal")
+    await store.close()
+    with pytest.raises(StoreCorrupt, match="has the write-ahead log of another file beside it"):
+        await open_sqlite(other)
+    store = await open_sqlite(tmp_path / "own.db")
+    assert await store.head() == 303
+    await store.close()
+
+
+async def test_truncated_file_is_refused(tmp_path: Path) -> None:
+    """A log that has lost its end is refused when it is opened, with what to do."""
+    path = tmp_path / "log.db"
+    store = await open_sqlite(path)
+    await store.append("order-1", some(500, data=bytes(1000)), Expected.NO_STREAM)
+    await store.close()
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(StoreCorrupt, match=r"is damaged: restore it.* `.* check` says where"):
+        await open_sqlite(path)
