@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from libs.eventstore.port import EventStore
+from libs.eventstore.upkeep import Upkeep
 
 KURRENT_SCHEMES = ("kurrentdb", "kurrentdb+discover", "esdb", "esdb+discover")
 
@@ -25,9 +26,28 @@ async def connect(url: str) -> EventStore:
         from libs.eventstore.kurrent import open_kurrent  # noqa: PLC0415
 
         return await open_kurrent(url)
+    raise _unknown(url)
+
+
+def upkeep(url: str) -> Upkeep:
+    """Answer what can be done for the log in the file that ``url`` names.
+
+    Raises ValueError for a server: KurrentDB has tools of its own.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in KURRENT_SCHEMES:
+        msg = f"{scheme}:// names a server: back it up where it runs, with tools of its own"
+        raise ValueError(msg)
+    if scheme != "sqlite":
+        raise _unknown(url)
+    from libs.eventstore.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415
+
+    return SqliteUpkeep(_path(url, rest))
+
+
+def _unknown(url: str) -> ValueError:
     known = ", ".join(f"{name}://" for name in ("sqlite", *KURRENT_SCHEMES))
-    msg = f"no event store for {url!r}: a store's URL begins with one of {known}"
-    raise ValueError(msg)
+    return ValueError(f"no event store for {url!r}: a store's URL begins with one of {known}")
 
 
 def _path(url: str, rest: str) -> Path:
