@@ -1,12 +1,13 @@
-"""Serves an embedded store to other hosts: `python -m services.eventstore`."""
+"""Serves an embedded store to other hosts, and keeps it safe: `python -m services.eventstore`."""
 
 import asyncio
 import logging
 import sys
+from collections.abc import Collection
 
-from libs.eventstore.connect import connect
-from libs.eventstore.port import StoreError
+from libs.eventstore.connect import connect, upkeep
 from libs.telemetry import configure_logs
+from services.eventstore.cli import main
 from services.eventstore.server import Server, stop_signals
 from services.eventstore.settings import Settings
 
@@ -28,10 +29,18 @@ async def run(settings: Settings) -> None:
         await store.close()
 
 
+def serve(settings: Settings) -> None:
+    """Run a process that serves."""
+    configure_logs("eventstore", settings.log_level)
+    asyncio.run(run(settings))
+
+
+def known() -> Collection[str]:
+    """Answer the event types of this release."""
+    from libs.contract.events import CODEC  # noqa: PLC0415 - only one command wants them
+
+    return CODEC.types
+
+
 if __name__ == "__main__":
-    try:
-        chosen = Settings()
-        configure_logs("eventstore", chosen.log_level)
-        asyncio.run(run(chosen))
-    except (ValueError, StoreError, OSError) as error:
-        sys.exit(f"eventstore: {error}")
+    sys.exit(main(sys.argv[1:], serve, upkeep, known))
