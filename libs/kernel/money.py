@@ -73,6 +73,17 @@ class Money(BaseModel):
         return to_message(self.minor, self.currency_code)
 
 
+def _not_negative(amount: Money) -> Money:
+    if amount.minor < 0:
+        msg = "must not be negative"
+        raise ValueError(msg)
+    return amount
+
+
+NotNegative = Annotated[Money, AfterValidator(_not_negative)]
+"""An amount of zero or more."""
+
+
 def to_message(minor: int, currency_code: str) -> MoneyMessage:
     """Answer ``minor`` units as google.type.Money."""
     scale = 10 ** EXPONENTS[currency_code]

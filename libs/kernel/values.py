@@ -91,6 +91,7 @@ NeedName = Annotated[str, resource("needs")]
 FunctionName = Annotated[str, resource("functions")]
 Labels = Annotated[tuple[Label, ...], AfterValidator(_distinct)]
 FeedbackNames = Annotated[tuple[FeedbackName, ...], AfterValidator(_distinct)]
+FunctionNames = Annotated[tuple[FunctionName, ...], AfterValidator(_distinct)]
 NeedNames = Annotated[tuple[NeedName, ...], AfterValidator(_distinct)]
 
 

@@ -1,10 +1,15 @@
-"""State → resource: customers and transactions as the contract shows them."""
+"""State → resource: customers, transactions and the organisation as the contract shows them."""
 
+from collections.abc import Sequence
+
+from equiloop.customers.v1 import organisation_service_pb2 as organisation
 from equiloop.customers.v1 import service_pb2 as api
 
 from libs.decider import Handled
 from libs.kernel.money import to_message
 from services.customers.domain.customer import Customer
+from services.customers.domain.function import Function
+from services.customers.domain.manager import Authority, Manager
 from services.customers.domain.transaction import Transaction
 
 
@@ -47,4 +52,46 @@ def transaction(handled: Handled[Transaction]) -> api.Transaction:
         create_time=recorded.event_time,
         update_time=handled.state.changed,
         etag=str(handled.revision),
+    )
+
+
+def function(handled: Handled[Function]) -> organisation.Function:
+    """Answer a function as it now is."""
+    present, registered = handled.state.present, handled.state.registered
+    assert present is not None
+    return organisation.Function(
+        name=present.function,
+        display_name=present.display_name,
+        head=present.head,
+        parent=present.parent,
+        journey_fragments=present.journey_fragments,
+        create_time=registered,
+        update_time=present.event_time,
+        etag=str(handled.revision),
+    )
+
+
+def reporting_line(
+    manager: str, handled: Handled[Manager] | None, above: Sequence[str]
+) -> organisation.ReportingLine:
+    """Answer to whom a manager reports; ``handled`` is None while nothing is known of him."""
+    answer = organisation.ReportingLine(manager=manager, above=above)
+    if handled is not None:
+        answer.etag = str(handled.revision)
+        if (line := handled.state.line) is not None:
+            answer.reports_to, answer.function = line.reports_to, line.function
+    return answer
+
+
+def authority(state: Authority) -> organisation.Authority:
+    """Answer what was granted, and whether it was taken back."""
+    granted, revoked = state.granted, state.revoked
+    return organisation.Authority(
+        name=granted.authority,
+        manager=granted.manager,
+        limit=granted.limit,
+        functions=granted.functions,
+        kinds=granted.kinds,
+        create_time=granted.event_time,
+        revoke_time=revoked.event_time if revoked else None,
     )

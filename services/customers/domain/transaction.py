@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AfterValidator, Field
 
-from libs.kernel.money import Money, to_minor, to_text
+from libs.kernel.money import Money, NotNegative, to_minor, to_text
 from libs.kernel.refusals import AlreadyExists, NotFound, Refusal
 from libs.kernel.times import not_ahead
 from libs.kernel.values import (
@@ -26,13 +26,6 @@ from libs.kernel.values import (
 )
 
 
-def _not_negative(amount: Money) -> Money:
-    if amount.minor < 0:
-        msg = "must not be negative"
-        raise ValueError(msg)
-    return amount
-
-
 def _positive(amount: Money) -> Money:
     if amount.minor <= 0:
         msg = "must be more than zero"
@@ -45,7 +38,7 @@ class ImportTransaction(Command):
 
     transaction: Annotated[str, resource("transactions")]
     customer: CustomerName
-    amount: Annotated[Money, AfterValidator(_not_negative)]
+    amount: NotNegative
     purchase_time: Instant
     quantity: Annotated[int, Field(ge=0)] = 0
     source: Source

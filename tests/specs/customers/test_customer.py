@@ -21,7 +21,7 @@ from services.customers.domain.customer import (
     UpdateCustomer,
     decide,
 )
-from services.customers.service import CUSTOMER
+from services.customers.service.means import CUSTOMER
 from tests.specs.given import NOW, given
 
 LATER = NOW + timedelta(days=3)

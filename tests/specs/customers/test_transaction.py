@@ -16,7 +16,7 @@ from libs.kernel.refusals import AlreadyExists, Invalid, NotFound, Refusal
 from libs.kernel.times import AHEAD
 from libs.kernel.values import timestamp
 from services.customers.domain.transaction import ImportTransaction, RecordRefund, decide
-from services.customers.service import TRANSACTION
+from services.customers.service.means import TRANSACTION
 from tests.specs.given import NOW, given
 
 ONE = "transactions/1"
