@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,6 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 _CONVERT: dict[type[Message], Callable[[Any], Any]] = {
     Timestamp: instant,
     Date: lambda value: date(value.year, value.month, value.day),
+    Duration: lambda value: value.ToTimedelta(),
     Money: lambda value: value,
     FieldMask: lambda value: list(value.paths),
 }

@@ -48,6 +48,13 @@ def known(enum: EnumTypeWrapper) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _actor(value: str) -> str:
+    if not re.fullmatch(f"[a-z][A-Za-z]*/{_ID}", value):
+        msg = "must be a resource name: 'managers/7', 'functions/service', 'people/7'"
+        raise ValueError(msg)
+    return value
+
+
 def _said(value: str) -> str:
     if not value.strip():
         msg = "must say something"
@@ -82,6 +89,9 @@ Source = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 Instant = Annotated[datetime, AfterValidator(_utc)]
 """An instant, in UTC."""
+
+Actor = Annotated[str, AfterValidator(_actor)]
+"""Who does something, by a resource name: `managers/7`, `functions/service`, `people/7`."""
 
 CustomerName = Annotated[str, resource("customers")]
 ManagerName = Annotated[str, resource("managers")]

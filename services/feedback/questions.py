@@ -13,6 +13,7 @@ from libs.kernel.values import (
     FeedbackName,
     Instant,
     Label,
+    NeedName,
     known,
 )
 
@@ -29,6 +30,12 @@ class OneAction(Command):
     """An action by its name."""
 
     name: ActionName
+
+
+class OneNeed(Command):
+    """A need by its name."""
+
+    name: NeedName
 
 
 class Narrowed(Command):

@@ -2,6 +2,10 @@
 
 from functools import partial
 
+from equiloop.feedback.v1.market_service_pb2_grpc import (
+    MarketServiceServicer,
+    add_MarketServiceServicer_to_server,
+)
 from equiloop.feedback.v1.service_pb2_grpc import (
     FeedbackServiceServicer,
     add_FeedbackServiceServicer_to_server,
@@ -12,12 +16,22 @@ from services.feedback.service.funnel import Funnel
 from services.feedback.service.intake import Intake
 from services.feedback.service.loop import Loop
 from services.feedback.service.means import Means
+from services.feedback.service.needs import Needs
 
 
 class FeedbackService(Intake, Loop, Funnel, FeedbackServiceServicer):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 
+class MarketService(Needs, MarketServiceServicer):
+    """What the market wants, who has heard it, and what it changed."""
+
+
 def services(means: Means) -> list[Register]:
     """Answer all services of this context, ready to be registered with a server."""
-    return [partial(add_FeedbackServiceServicer_to_server, FeedbackService(means))]  # type: ignore[abstract] # until every method is there
+    feedback = FeedbackService(means)  # type: ignore[abstract] # until the whole contract is there
+    market = MarketService(means)  # type: ignore[abstract] # until the whole contract is there
+    return [
+        partial(add_FeedbackServiceServicer_to_server, feedback),
+        partial(add_MarketServiceServicer_to_server, market),
+    ]

@@ -8,12 +8,10 @@ from equiloop.feedback.v1 import service_pb2 as api
 from libs.chassis.call import current
 from libs.chassis.edge import change, get
 from libs.contract.parse import parse
-from libs.kernel.refusals import NotFound
-from libs.kernel.values import id_of
 from services.feedback import resources
 from services.feedback.domain import action
 from services.feedback.questions import OneAction
-from services.feedback.service.means import ACTION, Part
+from services.feedback.service.means import ACTION, Part, all_known
 
 
 class Loop(Part):
@@ -24,9 +22,8 @@ class Loop(Part):
         call = current().request(request)
         key = call.derive("action")
         command = parse(action.CommitAction, request, action=f"actions/{key}")
-        unknown = await self.means.feedback.missing(map(id_of, command.feedback))
-        if unknown:
-            raise NotFound(f"feedback/{min(unknown)}", "feedback")
+        await all_known(self.means.feedback, "feedback", command.feedback)
+        await all_known(self.means.needs, "needs", command.needs)
         decide = partial(action.decide, command)
         handled = await self.means.decider.handle(ACTION, key, decide, call, new=True)
         current().wrote(handled.position)

@@ -1,17 +1,21 @@
 """What every part of the edge answers by: the log, the views, and whom it asks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from libs.decider import Aggregate, Decider, Known
 from libs.eventstore.port import EventStore
-from libs.kernel.values import Clock
+from libs.kernel.refusals import NotFound
+from libs.kernel.values import Clock, id_of
 from libs.projection.sqlite import SqliteDatabase
-from services.feedback.domain import action, feedback
+from services.feedback.domain import action, feedback, need, theme
 from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
 ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
+NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
+THEME = Aggregate("theme", "themes", theme.INITIAL, theme.evolve)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,19 @@ class Means:
     def feedback(self) -> Known:
         """Which feedback there is."""
         return Known(self.store, "feedback")
+
+    @cached_property
+    def needs(self) -> Known:
+        """Which needs there are."""
+        return Known(self.store, "need")
+
+
+async def all_known(known: Known, field: str, names: Iterable[str]) -> None:
+    """Refuse ``names``, given in ``field``, unless all are known. Raises NotFound for the first."""
+    named = {id_of(name): name for name in names}
+    unknown = await known.missing(named)
+    if unknown:
+        raise NotFound(named[min(unknown)], field)
 
 
 class Part:

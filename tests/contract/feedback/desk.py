@@ -11,6 +11,7 @@ from uuid import uuid4
 import grpc
 from equiloop.customers.v1 import events_pb2 as customer_events
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import market_service_pb2_grpc as market_grpc
 from equiloop.feedback.v1 import service_pb2 as api
 from equiloop.feedback.v1 import service_pb2_grpc as api_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -58,6 +59,9 @@ class Worth:
 class Desk:
     """A client of the service, and the hands that turn its clock."""
 
+    market: Any
+    """A client of MarketService."""
+
     def __init__(self, store: EventStore, stub: Any, worth: Worth) -> None:
         self.store, self.stub, self.worth = store, stub, worth
         self.now = DAY_0
@@ -75,10 +79,11 @@ class Desk:
             new = NewEvent(uuid4(), kind, event.SerializeToString())
             await self.store.append(f"customer-{key}", [new], Expected.NO_STREAM)
 
-    async def ask(self, method: str, request: Any) -> Any:
-        """Ask a question of views that have seen all that was written."""
+    async def ask(self, method: str, request: Any, of: Any = None) -> Any:
+        """Ask a question (``of`` another service) of views that have seen all that was written."""
         head = str(await self.store.head())
-        return await getattr(self.stub, method)(request, metadata=((MIN_POSITION, head),))
+        ask = getattr(of or self.stub, method)
+        return await ask(request, metadata=((MIN_POSITION, head),))
 
     async def record(self, customer: str = "", **fields: Any) -> api.Feedback:
         """Record what a customer (`7`; empty: unknown) says."""
@@ -155,6 +160,7 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     following = asyncio.create_task(projection.run())
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         desk.stub = api_grpc.FeedbackServiceStub(channel)
+        desk.market = market_grpc.MarketServiceStub(channel)
         try:
             yield desk
         finally:
@@ -165,11 +171,13 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
             await projection.close()
 
 
-async def paged(desk: Desk, method: str, request: Any, field: str) -> list[list[Any]]:
+async def paged(
+    desk: Desk, method: str, request: Any, field: str, of: Any = None
+) -> list[list[Any]]:
     """Read a list to its end, page by page."""
     pages: list[list[Any]] = []
     while True:
-        answer = await desk.ask(method, request)
+        answer = await desk.ask(method, request, of)
         pages.append(list(getattr(answer, field)))
         if not answer.next_page_token:
             return pages

@@ -8,6 +8,7 @@ from grpc import StatusCode
 
 from tests.contract.chassis.serving import refused
 from tests.contract.feedback.desk import Desk, day, names
+from tests.contract.feedback.market import identify
 
 FIRST = "8a2c4a3e-8d0f-4d0c-9a5e-6a5d5f1f0a01"
 
@@ -21,13 +22,14 @@ async def test_a_promise_is_answered_as_it_was_made(desk: Desk) -> None:
     """Everything promised is answered, sorted, with state, etag and times; and found again."""
     one, two = await said(desk, 2)
     due = Date(year=2024, month=6, day=30)
-    action = await desk.at(1).commit(two, one, needs=["needs/4"], due_date=due)
+    wanted = await identify(desk, one)
+    action = await desk.at(1).commit(two, one, needs=[wanted.name], due_date=due)
     assert action == api.Action(
         name=action.name,
         kind=events.ACTION_KIND_PRODUCT_CHANGE,
         title="a larger battery",
         feedback=[one, two],
-        needs=["needs/4"],
+        needs=[wanted.name],
         owner="functions/research",
         due_date=due,
         state=api.ACTION_STATE_COMMITTED,
@@ -77,12 +79,17 @@ async def test_what_cannot_be_done_as_things_stand(desk: Desk) -> None:
 
 
 async def test_what_is_not_there_cannot_be_answered(desk: Desk) -> None:
-    """Unknown feedback and unknown actions are NOT_FOUND by name."""
+    """Unknown feedback, needs and actions are NOT_FOUND by name."""
     (one,) = await said(desk, 1)
     answer = await refused(desk.commit(one, "feedback/nobody"))
     assert (answer.code, answer.info.metadata["resource"]) == (
         StatusCode.NOT_FOUND,
         "feedback/nobody",
+    )
+    answer = await refused(desk.commit(one, needs=["needs/nobody"]))
+    assert (answer.code, dict(answer.info.metadata)) == (
+        StatusCode.NOT_FOUND,
+        {"resource": "needs/nobody", "field": "needs"},
     )
     for call in (desk.complete, desk.decline, desk.tell):
         assert (await refused(call("actions/none"))).code is StatusCode.NOT_FOUND

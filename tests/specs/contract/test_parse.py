@@ -1,12 +1,14 @@
 """A request is parsed once: into a command, or into every violation with its path."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import pytest
 from equiloop.customers.v1 import service_pb2 as customers_api
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import market_service_pb2 as market
 from equiloop.feedback.v1 import service_pb2 as api
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money as MoneyMessage
@@ -51,6 +53,10 @@ class Promise(BaseModel):
     due_date: date | None = None
 
 
+class Term(BaseModel):
+    every: timedelta
+
+
 def violations(model: type[BaseModel], message: object, **more: object) -> dict[str, str]:
     with pytest.raises(Invalid) as caught:
         parse(model, message, **more)  # type: ignore[arg-type]
@@ -60,7 +66,7 @@ def violations(model: type[BaseModel], message: object, **more: object) -> dict[
 
 
 def test_a_message_becomes_a_command() -> None:
-    """Scalars, enums, nested messages, times and dates arrive as Python's own."""
+    """Scalars, enums, nested messages, times, spans and dates arrive as Python's own."""
     request = api.RecordFeedbackRequest(
         channel=events.CHANNEL_PHONE,
         text="dies",
@@ -77,6 +83,15 @@ def test_a_message_becomes_a_command() -> None:
         feedback=["feedback/1"], due_date=Date(year=2024, month=2, day=29)
     )
     assert parse(Promise, promise) == Promise(feedback=["feedback/1"], due_date=date(2024, 2, 29))
+    assert parse(Term, market.SetDigestScheduleRequest(every=Duration(seconds=90))) == Term(
+        every=timedelta(seconds=90)
+    )
+
+
+def test_a_span_that_there_is_not_is_named() -> None:
+    """A span of more days than Python counts is a violation of its field."""
+    asked = market.SetDigestScheduleRequest(every=Duration(seconds=1 << 60))
+    assert violations(Term, asked).keys() == {"every"}
 
 
 def test_what_is_not_set_is_left_to_the_command() -> None:
