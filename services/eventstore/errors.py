@@ -47,8 +47,13 @@ def append_error(error: Exception, stream: str) -> status_pb2.Status:
         case TooLarge():
             code = code_pb2.INVALID_ARGUMENT
             detail = shared_pb2.MaximumAppendSizeExceeded(maxAppendSize=MAX_EVENT_BYTES)
-        case StoreUnavailable() | TimeoutError():
+        case TimeoutError():
             code, detail = code_pb2.DEADLINE_EXCEEDED, shared_pb2.Timeout()
+        case StoreUnavailable():  # no detail says it, and clients show the message of one without
+            code, detail = code_pb2.UNAVAILABLE, shared_pb2.Empty()
+        case StoreCorrupt():
+            log.error("stream %r: %s", stream, error)
+            code, detail = code_pb2.DATA_LOSS, shared_pb2.Empty()
         case ValueError():
             code, detail = code_pb2.INVALID_ARGUMENT, shared_pb2.BadRequest(message=str(error))
         case _:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 from kurrentdbclient.protos.v1 import shared_pb2, status_pb2
 from kurrentdbclient.protos.v1.streams_pb2 import BatchAppendReq, BatchAppendResp
@@ -10,6 +11,7 @@ from libs.eventstore.port import (
     Append,
     Appended,
     Expected,
+    StoreCorrupt,
     StoreError,
     StoreUnavailable,
     StreamTombstoned,
@@ -81,4 +83,6 @@ def refusal(part: Append, error: status_pb2.Status) -> StoreError:
     for kind in (shared_pb2.AccessDenied, shared_pb2.InvalidTransaction, shared_pb2.BadRequest):
         if error.details.Is(kind.DESCRIPTOR):
             return StoreError(message)
+    if error.code == grpc.StatusCode.DATA_LOSS.value[0]:
+        return StoreCorrupt(message)
     return StoreUnavailable(message)  # out of time, busy, not ready, or it does not know itself

@@ -7,6 +7,7 @@ with a busy one a thread made 22 appends a second where the loop makes thousands
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -21,6 +22,8 @@ import apsw
 from libs.eventstore.port import StoreError, StoreUnavailable
 from libs.eventstore.sqlite.advice import LOCK_WAIT, explained
 from libs.eventstore.sqlite.ledger import Ledger
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[], object]
@@ -50,7 +53,7 @@ class Commits:
         self._thread = Thread(self._loop)
         self._waiting: deque[tuple[Work, Future]] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = self._failing = False
         self.transactions = 0
         """How many were committed; work per transaction shows how well they are shared."""
 
@@ -114,14 +117,24 @@ class Commits:
             with suppress(apsw.Error):
                 self._ledger.rollback()
             failure = explained(lost, self._path)
+            self._report(failure)
             futures = [future for future, _, _ in group] or self._drop_waiting()
             group = [(future, type(failure)(*failure.args), None) for future in futures]
         else:
             self.transactions += 1
+            self._report(None)
             self._committed(self._ledger.head)
         for future, answer, error in group:
             _settle(future, answer, error)
         return len(group)
+
+    def _report(self, failure: StoreError | None) -> None:
+        """Have the log say when writing begins to fail and when it works again, once each."""
+        if failure and not self._failing:
+            log.error("appends fail: %s", failure)
+        elif self._failing and not failure:
+            log.warning("appends work again")
+        self._failing = failure is not None
 
     async def _begin(self) -> None:
         begin = self._ledger.begin

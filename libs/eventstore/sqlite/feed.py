@@ -10,6 +10,8 @@ from libs.eventstore.sqlite.reader import Reader
 POLL = 0.01
 """Seconds between two looks for other processes' commits: a subscriber sees them within 20 ms."""
 
+CLOSED = "the store was closed"
+
 
 class Feed:
     """The head of the log as this process knows it, for those who follow the log.
@@ -24,7 +26,7 @@ class Feed:
         self._followers = 0
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[None]] = set()
-        self._lost: StoreError | None = None
+        self._closed = False
         self.head = 0
 
     @contextmanager
@@ -50,7 +52,10 @@ class Feed:
             self._wake()
 
     async def beyond(self, position: int) -> None:
-        """Wait until the log goes beyond ``position``. Raises StoreUnavailable, StoreCorrupt."""
+        """Wait until the log goes beyond ``position``.
+
+        Raises StoreUnavailable, StoreCorrupt; whoever comes again afterwards waits anew.
+        """
         self._check()
         while self.head <= position:
             future = self._loop.create_future()
@@ -59,32 +64,32 @@ class Feed:
                 await future
             finally:
                 self._waiting.discard(future)
-            self._check()
 
     def close(self) -> None:
         """Send everybody away with StoreUnavailable."""
-        self._lose(StoreUnavailable("the store was closed"))
+        self._closed = True
+        if self._timer:
+            self._timer.cancel()
+        self._send_away(StoreUnavailable(CLOSED))
 
     def _look(self) -> None:
         try:
             if self._reader.changed():
                 self.advance(self._reader.head())
-        except StoreError as error:
-            self._lose(error)
-        else:
-            self._timer = self._loop.call_later(POLL, self._look)
-
-    def _lose(self, error: StoreError) -> None:
-        self._lost = error
-        if self._timer:
-            self._timer.cancel()
-        self._wake()
+        except StoreError as error:  # it may pass: whoever comes again is let in
+            self._send_away(error)
+        self._timer = self._loop.call_later(POLL, self._look)
 
     def _check(self) -> None:
-        if self._lost:
-            raise type(self._lost)(*self._lost.args)
+        if self._closed:
+            raise StoreUnavailable(CLOSED)
 
     def _wake(self) -> None:
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _send_away(self, error: StoreError) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(type(error)(*error.args))
