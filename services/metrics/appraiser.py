@@ -70,7 +70,9 @@ class Appraiser:
         as_of, now = self._as_of(question.as_of)
         with look(self._projection) as snapshot:
             day = snapshot.day(as_of, now)
-            return customer_values(snapshot, question.customers, basis(snapshot.db), day)
+            answer = customer_values(snapshot, question.customers, basis(snapshot.db), day)
+        answer.as_of.CopyFrom(timestamp(as_of))
+        return answer
 
     def _as_of(self, asked: datetime | None) -> tuple[datetime, datetime]:
         now = self._clock()

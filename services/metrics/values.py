@@ -30,7 +30,11 @@ def customer_values(
         worth.clv.tolist(),
         customers.spend.tolist(),
     )
-    response = api.GetCustomerValuesResponse()
+    response = api.GetCustomerValuesResponse(
+        purchase_model=basis.purchase_model.model,
+        spend_model=basis.spend_model.model,
+        position=snapshot.position,
+    )
     for name in dict.fromkeys(names):
         row = rows.get(keys.get(name, -1))
         if row is None:

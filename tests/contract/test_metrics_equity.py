@@ -17,6 +17,7 @@ from libs.contract.events import CODEC
 from libs.eventstore.sqlite import SqliteStore
 from libs.kernel.money import to_minor
 from libs.kernel.refusals import Invalid, NotFound, Refusal
+from libs.kernel.values import timestamp
 from libs.projection import Projection
 from libs.projection.duck import DuckDatabase
 from services.metrics import questions
@@ -248,6 +249,16 @@ async def test_values_come_in_the_order_asked(world: World) -> None:
     assert [value.customer for value in answer.values] == ["customers/7", "customers/3"]
     assert answer.customers_without_purchase == ["customers/9x", "customers/8x"]
     assert answer.values[1] == single
+
+
+async def test_values_say_what_they_rest_on(world: World) -> None:
+    """An answer names the instant, the models, and the position up to which purchases were seen."""
+    async with world([*purchases(), *READY]) as asked:
+        answer = asked.values("7", as_of=on(61))
+        equity = asked.equity(as_of=on(61))
+    assert (answer.purchase_model, answer.spend_model) == ("models/p", "models/s")
+    assert answer.as_of == timestamp(on(61))
+    assert answer.position == equity.position > 0
 
 
 async def test_who_never_bought_has_no_value(world: World) -> None:
