@@ -56,8 +56,19 @@ class SqliteDatabase:
         with self._writer:
             for schema in (*schemas, _CHECKPOINT):
                 self._writer.execute(schema)
-        self._reader = self._connect(path)
-        self._reader.execute("PRAGMA query_only = ON")
+        self._path, self._readers = path, [self._connect_reader(path)]
+        self._reader = self._readers[0]
+
+    def another_reader(self) -> apsw.Connection:
+        """Open a connection more, for a thread that looks at rows beside the event loop."""
+        self._readers.append(self._connect_reader(self._path))
+        return self._readers[-1]
+
+    @classmethod
+    def _connect_reader(cls, path: str) -> apsw.Connection:
+        reader = cls._connect(path)
+        reader.execute("PRAGMA query_only = ON")
+        return reader
 
     @staticmethod
     def _connect(path: str) -> apsw.Connection:
@@ -107,6 +118,7 @@ class SqliteDatabase:
         return list(self._reader.execute(f"SELECT * FROM {table} ORDER BY {order}"))
 
     def close(self) -> None:
-        """Close both connections."""
-        self._reader.close()
+        """Close all connections."""
+        for reader in self._readers:
+            reader.close()
         self._writer.close()

@@ -11,6 +11,7 @@ from libs.kernel.values import (
     Command,
     CustomerName,
     FeedbackName,
+    FunctionName,
     Instant,
     Label,
     NeedName,
@@ -46,14 +47,19 @@ class Narrowed(Command):
     channel: ChannelNumber | None = None
 
 
-class Window(Command):
+class Waiting(Narrowed):
+    """The same of open loops, of customers in a segment, for one function to answer."""
+
+    segment: Label | None = None
+    function: FunctionName | None = None
+
+
+class Window(Waiting):
     """Feedback received from ``start_time`` until before ``end_time``, seen as of an instant."""
 
     start_time: Instant | None = None
     end_time: Instant | None = None
     as_of: Instant | None = None
-    theme: Label | None = None
-    channel: ChannelNumber | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

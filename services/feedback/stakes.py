@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
@@ -18,8 +19,27 @@ from libs.kernel.refusals import Invalid, Refusal
 _AT_ONCE = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What customers are worth as of an instant, and what that rests on.
+
+    ``worth`` is the CLV in minor units of each customer who has one; ``position`` that of the log
+    up to which purchases were seen.
+    """
+
+    currency: str
+    worth: Mapping[str, int]
+    purchase_model: str = ""
+    spend_model: str = ""
+    position: int = 0
+
+
 class Valuer(Protocol):
     """Somebody who knows what customers are worth."""
+
+    async def valuation(self, customers: Collection[str], as_of: Timestamp) -> Valuation:
+        """Answer what ``customers`` are worth. Raises Refusal while that cannot be known."""
+        ...
 
     async def values(
         self, customers: Collection[str], as_of: Timestamp
@@ -38,13 +58,19 @@ class MetricsValuer:
     async def values(
         self, customers: Collection[str], as_of: Timestamp
     ) -> tuple[str, Mapping[str, int]]:
+        """See valuation."""
+        found = await self.valuation(customers, as_of)
+        return found.currency, found.worth
+
+    async def valuation(self, customers: Collection[str], as_of: Timestamp) -> Valuation:
         """Ask for all customers, 10,000 at a time."""
         along = current().onward()
+        worth: dict[str, int] = {}
+        answer = metrics_api.GetCustomerValuesResponse()
         try:
             policy = await self._metrics.GetEquityPolicy(
                 metrics_api.GetEquityPolicyRequest(), timeout=TIMEOUT, metadata=along
             )
-            worth: dict[str, int] = {}
             asked = sorted(customers)
             for start in range(0, len(asked), _AT_ONCE):
                 request = metrics_api.GetCustomerValuesRequest(
@@ -59,10 +85,19 @@ class MetricsValuer:
                 raise Invalid.field("as_of", error.details() or "not accepted") from None
             if error.code() in _NOT_YET:
                 message = f"customers cannot be valued yet: {error.details()}"
-                raise Refusal("EQUITY_NOT_AVAILABLE", message) from None
+                raise Refusal(NOT_AVAILABLE, message) from None
             raise
-        return policy.currency_code, worth
+        return Valuation(
+            policy.currency_code,
+            worth,
+            answer.purchase_model,
+            answer.spend_model,
+            answer.position,
+        )
 
+
+NOT_AVAILABLE = "EQUITY_NOT_AVAILABLE"
+"""Why customers cannot be valued: there is no policy, no model, or no purchase yet."""
 
 _NOT_YET = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 
@@ -98,3 +133,35 @@ async def rank(
         )
         for number, theme in enumerate(by_equity, 1)
     ]
+
+
+async def change(
+    valuer: Valuer, customers: Collection[str], before: Timestamp, after: Timestamp
+) -> api.ValueChange | None:
+    """Answer how the worth of distinct ``customers`` has changed between two instants.
+
+    Both are valued by the same models, so that what differs is what customers did. None without
+    customers, and while values are not available.
+    """
+    known = set(customers) - {""}
+    if not known:
+        return None
+    try:
+        then = await valuer.valuation(known, before)
+        now = await valuer.valuation(known, after)
+    except Refusal as refusal:
+        if refusal.reason != NOT_AVAILABLE:
+            raise
+        return None
+    was, is_now = sum(then.worth.values()), sum(now.worth.values())
+    return api.ValueChange(
+        before_time=before,
+        before=to_message(was, now.currency),
+        after_time=after,
+        after=to_message(is_now, now.currency),
+        change=to_message(is_now - was, now.currency),
+        purchase_model=now.purchase_model,
+        spend_model=now.spend_model,
+        position=now.position,
+        customer_count=len(known),
+    )

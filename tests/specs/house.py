@@ -15,7 +15,11 @@ ROOMS = {"domain", "service", "views", "policy", "resources", "questions", "__in
 """Rooms that any context may have; a missing one means: none of that here."""
 
 OWN_ROOMS = {
-    "feedback": {"stakes", "trace"},
+    "feedback": {
+        "funnel",  # facts in columns, scanned at once
+        "stakes",
+        "trace",
+    },
     "metrics": {
         "models",  # the likelihoods, pure
         "appraiser",

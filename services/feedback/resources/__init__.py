@@ -2,10 +2,12 @@
 
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import service_pb2 as api
+from google.protobuf.duration_pb2 import Duration
 
 from libs.decider import Handled
 from services.feedback.domain.action import Action
 from services.feedback.domain.feedback import Feedback
+from services.feedback.funnel import Funnel
 
 
 def feedback(handled: Handled[Feedback]) -> api.Feedback:
@@ -58,3 +60,40 @@ def action(handled: Handled[Action]) -> api.Action:
         case events.ActionDeclined():
             resource.state, resource.outcome = api.ACTION_STATE_DECLINED, ended.reason
     return resource
+
+
+POINTS = 100
+"""Most points of a Kaplan–Meier curve that are shown."""
+
+
+def feedback_to_action(funnel: Funnel) -> api.FeedbackToAction:
+    """Answer a funnel, with its rates and its curve; of an empty one the rates are 0."""
+    received, closing = funnel.received, funnel.closing
+    answer = api.FeedbackToAction(
+        received_count=received,
+        linked_count=funnel.linked,
+        committed_count=funnel.committed,
+        completed_count=funnel.completed,
+        declined_count=funnel.declined,
+        told_count=funnel.told,
+        open_count=received - funnel.told,
+        reopened_count=funnel.reopened,
+        feedback_to_action=funnel.completed / received if received else 0.0,
+        closed_loop_rate=funnel.told / received if received else 0.0,
+        link_count=funnel.links,
+    )
+    if closing.median is not None:
+        answer.median_time_to_close.CopyFrom(duration(closing.median))
+    shown = closing.thinned(POINTS)
+    for micros, share, at_risk in zip(
+        shown.durations.tolist(), shown.shares.tolist(), shown.at_risk.tolist(), strict=True
+    ):
+        answer.time_to_close.add(duration=duration(micros), open_share=share, at_risk_count=at_risk)
+    return answer
+
+
+def duration(micros: int) -> Duration:
+    """Answer microseconds as the contract writes a duration."""
+    message = Duration()
+    message.FromMicroseconds(micros)
+    return message

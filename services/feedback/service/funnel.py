@@ -1,21 +1,23 @@
 """Questions to the loop as a whole: how much feedback turned into action, and what still waits."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from equiloop.feedback.v1 import service_pb2 as api
-from google.protobuf.duration_pb2 import Duration
 
 from libs.chassis.edge import get
 from libs.chassis.paging import Page
 from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback import resources
+from services.feedback.funnel import Question, count
 from services.feedback.questions import AsOf, Narrowed, OneFeedback, Window
 from services.feedback.service.means import ACTION, FEEDBACK, Part
 from services.feedback.stakes import rank
 from services.feedback.trace import trace
 from services.feedback.views import inbox, loops
+from services.feedback.views.facts import ALWAYS
 
 
 class Funnel(Part):
@@ -26,32 +28,25 @@ class Funnel(Part):
     ) -> api.FeedbackToAction:
         """See the contract."""
         asked, now = parse(Window, request), self.means.clock()
-        window = loops.Window(
-            start=_micros(asked.start_time, -loops.ALWAYS),
-            end=_micros(asked.end_time, loops.ALWAYS),
-            as_of=_micros(asked.as_of, loops.ALWAYS),
-            theme=asked.theme or "",
+        question = Question(
+            now=_micros(now, 0),
+            start=_micros(asked.start_time, -ALWAYS),
+            end=_micros(asked.end_time, ALWAYS),
+            as_of=_micros(asked.as_of, ALWAYS),
             channel=asked.channel or 0,
+            theme=asked.theme or "",
+            segment=asked.segment or "",
+            function=asked.function or "",
+            customer=asked.customer or "",
         )
-        with self.means.views.read() as db:
-            funnel = loops.funnel(db, window, _micros(now, 0))
-        received = funnel.received
-        return api.FeedbackToAction(
-            start_time=request.start_time if request.HasField("start_time") else None,
-            end_time=request.end_time if request.HasField("end_time") else None,
-            as_of=timestamp(asked.as_of or now),
-            received_count=received,
-            linked_count=funnel.linked,
-            committed_count=funnel.committed,
-            completed_count=funnel.completed,
-            declined_count=funnel.declined,
-            told_count=funnel.told,
-            open_count=received - funnel.told,
-            feedback_to_action=funnel.completed / received if received else 0.0,
-            closed_loop_rate=funnel.told / received if received else 0.0,
-            median_time_to_close=None if funnel.median is None else _duration(funnel.median),
-            link_count=funnel.links,
-        )
+        counted = await asyncio.to_thread(count, self.means.history, question)
+        answer = resources.feedback_to_action(counted)
+        if request.HasField("start_time"):
+            answer.start_time.CopyFrom(request.start_time)
+        if request.HasField("end_time"):
+            answer.end_time.CopyFrom(request.end_time)
+        answer.as_of.CopyFrom(timestamp(asked.as_of or now))
+        return answer
 
     async def ListOpenLoops(
         self, request: api.ListOpenLoopsRequest, _: Any
@@ -68,7 +63,7 @@ class Funnel(Part):
                 loop = response.open_loops.add(
                     feedback=item.feedback,
                     customer=item.customer,
-                    age=_duration(max(now - item.receive_time, 0)),
+                    age=resources.duration(max(now - item.receive_time, 0)),
                     themes=loops.themes_of(db, item.feedback),
                     actions=loops.actions_of(db, item.feedback),
                 )
@@ -103,9 +98,3 @@ class Funnel(Part):
 
 def _micros(instant: datetime | None, default: int) -> int:
     return default if instant is None else inbox.micros(timestamp(instant))
-
-
-def _duration(micros: int) -> Duration:
-    message = Duration()
-    message.FromMicroseconds(micros)
-    return message

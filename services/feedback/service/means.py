@@ -10,6 +10,7 @@ from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, id_of
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import action, feedback, need, theme
+from services.feedback.funnel import History
 from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
@@ -42,6 +43,11 @@ class Means:
     def needs(self) -> Known:
         """Which needs there are."""
         return Known(self.store, "need")
+
+    @cached_property
+    def history(self) -> History:
+        """What happened to feedback, in columns."""
+        return History(self.views.another_reader())
 
 
 async def all_known(known: Known, field: str, names: Iterable[str]) -> None:

@@ -9,10 +9,6 @@ from equiloop.feedback.v1 import events_pb2 as events
 
 from libs.projection import Fact, Folds, fold_each
 from services.feedback.views.inbox import micros
-from services.feedback.views.survival import median_time
-
-ALWAYS = (1 << 63) - 1
-"""An instant after all others, in microseconds."""
 
 
 def _committed(db: apsw.Connection, event: events.ActionCommitted, fact: Fact) -> None:
@@ -79,89 +75,6 @@ class FeedbackToAction:
     def fold(self, db: apsw.Connection, facts: Sequence[Fact]) -> None:
         """Keep links, ends of actions, and loops closed."""
         fold_each(self._folds, db, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which feedback is asked about, in microseconds: received in [start, end), seen as of."""
-
-    start: int = 0
-    end: int = ALWAYS
-    as_of: int = ALWAYS
-    theme: str = ""
-    channel: int = 0
-
-    def condition(self) -> str:
-        """Answer the WHERE clause that its values are for."""
-        sql = "f.receive_time >= :start AND f.receive_time < :end AND f.receive_time <= :as_of"
-        if self.theme:
-            sql += " AND f.name IN (SELECT feedback FROM theme WHERE theme = :theme)"
-        if self.channel:
-            sql += " AND f.channel = :channel"
-        return sql
-
-    def values(self) -> dict[str, int | str]:
-        """Answer the values of the condition's parameters."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "as_of": self.as_of,
-            "theme": self.theme,
-            "channel": self.channel,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """Distinct feedback items by how far they came, and the median time to close in µs."""
-
-    received: int
-    linked: int
-    committed: int
-    completed: int
-    declined: int
-    told: int
-    links: int
-    median: int | None
-
-
-# One row per feedback item: how many of its actions stood where as of the instant asked for,
-# and when its customer was first told (NULL: not by then).
-_ITEMS = """
-    SELECT f.name, f.receive_time,
-        count(a.name) AS links,
-        count(a.name) - count(CASE WHEN a.declined <= :as_of THEN 1 END) AS standing,
-        count(CASE WHEN a.completed <= :as_of THEN 1 END) AS completed,
-        count(CASE WHEN a.declined <= :as_of THEN 1 END) AS declined,
-        (SELECT min(told) FROM told t WHERE t.feedback = f.name AND t.told <= :as_of) AS told
-    FROM feedback f
-    LEFT JOIN link l ON l.feedback = f.name
-    LEFT JOIN action a ON a.name = l.action AND a.committed <= :as_of
-    WHERE {condition}
-    GROUP BY f.name, f.receive_time
-"""
-
-
-def funnel(db: apsw.Connection, window: Window, now: int) -> Funnel:
-    """Answer how far the feedback of ``window`` came; ``now`` (µs) ends the wait of the open."""
-    items = _ITEMS.format(condition=window.condition())
-    counts = db.execute(
-        f"""SELECT count(*), count(nullif(links, 0)), count(nullif(standing, 0)),
-            count(nullif(completed, 0)),
-            count(CASE WHEN declined > 0 AND completed = 0 THEN 1 END),
-            count(told), ifnull(sum(links), 0)
-            FROM ({items})""",
-        window.values(),
-    ).get
-    received, linked, committed, completed, declined, told, links = counts
-    durations = db.execute(
-        f"""SELECT max(ifnull(told, min(:as_of, :now)) - receive_time, 0) AS duration,
-            count(told), count(*) - count(told)
-            FROM ({items}) GROUP BY duration ORDER BY duration""",
-        {**window.values(), "now": now},
-    )
-    median = median_time(durations, received)
-    return Funnel(received, linked, committed, completed, declined, told, links, median)
 
 
 @dataclass(frozen=True, slots=True)

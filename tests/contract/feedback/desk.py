@@ -30,6 +30,7 @@ from libs.projection.sqlite import SqliteDatabase
 from libs.telemetry import Telemetry
 from services.feedback.service import services
 from services.feedback.service.means import Means
+from services.feedback.stakes import Valuation
 from services.feedback.views import VIEWS
 
 DAY_0 = datetime(2024, 5, 1, tzinfo=UTC)
@@ -50,10 +51,15 @@ class Worth:
     async def values(
         self, customers: Collection[str], as_of: Timestamp
     ) -> tuple[str, Mapping[str, int]]:
+        found = await self.valuation(customers, as_of)
+        return found.currency, found.worth
+
+    async def valuation(self, customers: Collection[str], as_of: Timestamp) -> Valuation:
         self.asked.append((set(customers), as_of))
         if self.cents is None:
             raise Refusal("EQUITY_NOT_AVAILABLE", "customers cannot be valued yet")
-        return "EUR", {name: self.cents[name] for name in customers if name in self.cents}
+        worth = {name: self.cents[name] for name in customers if name in self.cents}
+        return Valuation("EUR", worth, "models/p", "models/s", 7)
 
 
 class Desk:

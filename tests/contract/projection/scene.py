@@ -14,9 +14,13 @@ from libs.contract.events import CODEC
 from libs.eventstore.port import Append, EventStore, Expected, NewEvent
 from libs.projection import Projection, View
 from libs.projection.sqlite import SqliteDatabase
-from services.feedback.views import VIEWS
+from services.feedback.views.inbox import FeedbackInbox
+from services.feedback.views.loops import FeedbackToAction
 from tests.specs.feedback.facts import closed, coded, committed, completed, declined, received
 from tests.specs.given import NOW
+
+VIEWS = (FeedbackInbox(), FeedbackToAction())
+"""Two real views are enough to see what a runner does."""
 
 Rows = dict[str, Sequence[tuple[Any, ...]]]
 

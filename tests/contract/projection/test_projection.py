@@ -13,10 +13,17 @@ from libs.contract.events import CODEC
 from libs.eventstore.port import Batch, EventStore, StoreCorrupt, StoreUnavailable
 from libs.projection import Fact, Projection, rebuild, runner
 from libs.projection.sqlite import SqliteDatabase
-from services.feedback.views import VIEWS
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.loops import FeedbackToAction
-from tests.contract.projection.scene import append, folded, history, projection, rows, running
+from tests.contract.projection.scene import (
+    VIEWS,
+    append,
+    folded,
+    history,
+    projection,
+    rows,
+    running,
+)
 from tests.specs.feedback.facts import closed, received
 
 

@@ -1,0 +1,86 @@
+"""How much feedback turned into action: the funnel of domain.md, counted in one scan."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.feedback.funnel.history import History
+from services.feedback.funnel.survival import Survival, survival
+from services.feedback.funnel.table import Bools
+from services.feedback.views.facts import ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which feedback is asked about, in µs: received in [start, end), seen as of an instant.
+
+    ``now`` ends the wait of what is open; every filter that is empty lets all through.
+    """
+
+    now: int
+    start: int = -ALWAYS
+    end: int = ALWAYS
+    as_of: int = ALWAYS
+    channel: int = 0
+    theme: str = ""
+    segment: str = ""
+    function: str = ""
+    customer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Distinct feedback items by how far they came; see FeedbackToAction in the contract."""
+
+    received: int
+    linked: int
+    committed: int
+    completed: int
+    declined: int
+    told: int
+    reopened: int
+    links: int
+    closing: Survival
+
+
+def count(history: History, asked: Question) -> Funnel:
+    """Answer the funnel. It computes: call it in a thread."""
+    with history.lock:
+        history.refresh()
+        chosen = _chosen(history, asked)
+        stand = history.standing(asked.as_of)
+        received = history.items["receive_time"][chosen]
+        told = stand.told[chosen]
+        is_told = told <= asked.as_of
+        until = np.where(is_told, told, min(asked.as_of, asked.now))
+        linked = history.links["since"] <= asked.as_of
+        linked &= chosen[history.links["item"] - 1]
+        return Funnel(
+            received=len(received),
+            linked=int(stand.linked[chosen].sum()),
+            committed=int(stand.committed[chosen].sum()),
+            completed=int(stand.completed[chosen].sum()),
+            declined=int((stand.declined[chosen] & ~stand.completed[chosen]).sum()),
+            told=int(is_told.sum()),
+            reopened=int((stand.once_told[chosen] & ~is_told).sum()),
+            links=int(linked.sum()),
+            closing=survival(np.maximum(until - received, 0), is_told),
+        )
+
+
+def _chosen(history: History, asked: Question) -> Bools:
+    received = history.items["receive_time"]
+    chosen: Bools = received >= asked.start
+    chosen &= received < asked.end
+    chosen &= received <= asked.as_of
+    if asked.channel:
+        chosen &= history.items["channel"] == asked.channel
+    if asked.customer:
+        chosen &= history.items["customer"] == history.number(asked.customer)
+    if asked.theme:
+        chosen &= history.about(asked.theme, asked.as_of)
+    if asked.segment:
+        chosen &= history.within(asked.segment)
+    if asked.function:
+        chosen &= history.of_function(asked.function)
+    return chosen

@@ -1,0 +1,106 @@
+"""All facts about feedback in columns, brought up to date whenever a question is asked."""
+
+import threading
+
+import apsw
+import numpy as np
+
+from services.feedback.funnel.standing import Standing, standing
+from services.feedback.funnel.table import Bools, Ints, Table
+from services.feedback.views.facts import ALWAYS
+
+
+class History:
+    """A mirror of the facts that the view keeps; about 150 bytes an item.
+
+    It is looked at from threads, one question after the other (``lock``).
+    """
+
+    def __init__(self, db: apsw.Connection) -> None:
+        """Read from ``db``, a connection that nobody else uses."""
+        self.lock = threading.Lock()
+        self._db = db
+        self.items = Table("item", receive_time=np.int64, channel=np.int8, customer=np.int32)
+        self.authors = Table("author", item=np.int32, customer=np.int32)
+        self.links = Table("linking", item=np.int64, act=np.int32, since=np.int64)
+        self.states = Table("stand", act=np.int64, state=np.int8, since=np.int64)
+        self.tellings = Table("telling", item=np.int64, act=np.int32, told=np.int64, since=np.int64)
+        self.codings = Table(
+            "coding", item=np.int32, theme=np.int32, since=np.int64, position=np.int64
+        )
+        self.acts = Table("act", owner=np.int32)
+        self.labels = Table("label", customer=np.int32, segment=np.int32, position=np.int64)
+        self._present = Standing.of(0)
+
+    def refresh(self) -> None:
+        """Take in what happened since the last time."""
+        with self._db:
+            new = {
+                name: getattr(self, name).refresh(self._db)
+                for name in ("items", "acts", "links", "states", "tellings", "codings")
+            }
+            rows = self.authors.refresh(self._db)
+            self.items["customer"][self.authors["item"][rows] - 1] = self.authors["customer"][rows]
+            self.labels.refresh(self._db)
+        if any(rows.stop > rows.start for rows in new.values()):
+            self._renew(new["links"], new["states"], new["tellings"])
+
+    def _renew(self, links: slice, states: slice, tellings: slice) -> None:
+        size = self.items.size
+        touched = np.zeros(size, np.bool_)
+        touched[self.links["item"][links] - 1] = True
+        touched[self.tellings["item"][tellings] - 1] = True
+        moved = np.zeros(self.acts.size + 1, np.bool_)
+        moved[self.states["act"][states]] = True
+        touched[self.links["item"][moved[self.links["act"]]] - 1] = True
+        self._present = self._present.renewed(touched, self._standing(ALWAYS, touched))
+
+    def standing(self, as_of: int) -> Standing:
+        """Answer how far each item came by ``as_of`` (µs)."""
+        latest = max(int(table["since"].max(initial=0)) for table in self._dated())
+        return self._present if as_of >= latest else self._standing(as_of, None)
+
+    def _dated(self) -> tuple[Table, ...]:
+        return self.links, self.states, self.tellings
+
+    def _standing(self, as_of: int, among: Bools | None) -> Standing:
+        return standing(self.items.size, *self._dated(), as_of=as_of, among=among)
+
+    def number(self, word: str) -> int:
+        """Answer the row number of a theme, segment, function or customer; -1: never heard of."""
+        found = self._db.execute("SELECT n FROM word WHERE name = ?", (word,)).get
+        return -1 if found is None else int(found)
+
+    def about(self, theme: str, as_of: int) -> Bools:
+        """Say of each item whether it was about ``theme`` by its latest coding at ``as_of``."""
+        codings = self.codings
+        latest = np.zeros(self.items.size + 1, np.int64)
+        rows = codings["since"] <= as_of
+        latest[codings["item"][rows]] = codings["position"][rows]
+        rows &= codings["theme"] == self.number(theme)
+        rows &= codings["position"] == latest[codings["item"]]
+        return self._marked(codings["item"][rows])
+
+    def within(self, segment: str) -> Bools:
+        """Say of each item whether its author is labelled with ``segment`` now."""
+        labels = self.labels
+        known = int(max(self.items["customer"].max(initial=0), labels["customer"].max(initial=0)))
+        latest = np.zeros(known + 1, np.int64)
+        latest[labels["customer"]] = labels["position"]
+        rows = labels["segment"] == self.number(segment)
+        rows &= labels["position"] == latest[labels["customer"]]
+        members = np.zeros(known + 1, np.bool_)
+        members[labels["customer"][rows]] = True
+        members[0] = False
+        found: Bools = members[self.items["customer"]]
+        return found
+
+    def of_function(self, function: str) -> Bools:
+        """Say of each item whether ``function`` answers for it: it owns an action linked to it."""
+        owned = np.append(False, self.acts["owner"] == self.number(function))
+        return self._marked(self.links["item"][owned[self.links["act"]]])
+
+    def _marked(self, items: Ints) -> Bools:
+        answer = np.zeros(self.items.size, np.bool_)
+        answer[items - 1] = True
+        return answer
