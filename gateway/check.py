@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from gateway.contract import Kind, Method, methods
+from gateway.contract import Kind, Method, every_method, methods
 from gateway.render import Config
 
 _BUFFER = "envoy.filters.http.buffer"
@@ -25,6 +25,7 @@ def problems(config: Config, contract: FileDescriptorSet) -> list[str]:
     return [
         *(line for method in found for line in _method(config, method)),
         *_services(config, found),
+        *_internal(config, [method for method in every_method(contract) if method.is_internal]),
         *_surroundings(config, contract),
     ]
 
@@ -59,6 +60,18 @@ def _services(config: Config, found: list[Method]) -> Iterator[str]:
             yield f"{service}: has no REST"
         if context not in clusters:
             yield f"{service}: has no cluster {context}"
+
+
+def _internal(config: Config, found: list[Method]) -> Iterator[str]:
+    """What each process answers for itself must not be led to one of them, whichever that is."""
+    transcoded = _filter(config, "envoy.filters.http.grpc_json_transcoder")["services"]
+    clusters = {cluster["name"] for cluster in config["static_resources"]["clusters"]}
+    for method in found:
+        route = _first_match(config, method.path)
+        if route is not None and route["route"]["cluster"] in clusters:
+            yield f"{method.path}: is internal, and goes to {route['route']['cluster']}"
+        if method.service in transcoded:
+            yield f"{method.path}: is internal, and has REST"
 
 
 def _surroundings(config: Config, contract: FileDescriptorSet) -> Iterator[str]:

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto, MethodOptions
+from equiloop.options.v1 import options_pb2
+from google.protobuf.descriptor_pb2 import (
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    MethodOptions,
+    ServiceDescriptorProto,
+)
 
 DESCRIPTORS = Path(__file__).resolve().parent.parent / "build/proto/equiloop.binpb"
 
@@ -25,6 +31,7 @@ class Method:
     service: str
     name: str
     kind: Kind
+    is_internal: bool = False
 
     @property
     def path(self) -> str:
@@ -38,19 +45,29 @@ def read_contract(descriptors: Path = DESCRIPTORS) -> FileDescriptorSet:
 
 
 def methods(contract: FileDescriptorSet) -> list[Method]:
-    """Answer every method of our services, in the order of the contract."""
+    """Answer every method that the gateway leads to, in the order of the contract."""
+    return [method for method in every_method(contract) if not method.is_internal]
+
+
+def every_method(contract: FileDescriptorSet) -> list[Method]:
+    """Answer every method of our services, also of those at which the gateway stops."""
     return [
         Method(
             context=file.package.split(".")[1],
             service=f"{file.package}.{service.name}",
             name=method.name,
             kind=_kind(method),
+            is_internal=_is_internal(service),
         )
         for file in contract.file
         if file.package.startswith("equiloop.")
         for service in file.service
         for method in service.method
     ]
+
+
+def _is_internal(service: ServiceDescriptorProto) -> bool:
+    return bool(service.options.Extensions[options_pb2.internal])
 
 
 def _kind(method: MethodDescriptorProto) -> Kind:

@@ -11,12 +11,13 @@ from equiloop.feedback.v1 import market_service_pb2 as _market  # noqa: F401
 from equiloop.feedback.v1 import service_pb2 as _feedback  # noqa: F401
 from equiloop.metrics.v1 import service_pb2 as _metrics  # noqa: F401
 from equiloop.offers.v1 import service_pb2 as _offers  # noqa: F401
+from equiloop.operations.v1 import service_pb2 as _operations  # noqa: F401
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from libs.chassis.handlers import STREAM_LIFE, Wrapper
 from libs.chassis.settings import Settings
-from libs.contract.options import is_query, methods
+from libs.contract.options import is_internal, is_query, methods
 
 CONTRACT = (
     "equiloop.customers.v1.CustomerService",
@@ -25,8 +26,12 @@ CONTRACT = (
     "equiloop.feedback.v1.MarketService",
     "equiloop.metrics.v1.MetricsService",
     "equiloop.offers.v1.OfferService",
+    "equiloop.operations.v1.OperationsService",
 )
 """Reflection on any server shows the whole contract: behind the gateway it is one address."""
+
+VIEWS = "/views"
+"""After a service's full name: the health of its views, which may be poor while it serves."""
 
 _SPARE = 256
 """Calls beyond the limit: health checks, and those that are told to come again later."""
@@ -91,6 +96,7 @@ class Server:
     async def start(self, address: str) -> int:
         """Listen on ``address`` and answer the port. Raises OSError when that cannot be."""
         await self.report(ready=False)
+        await self.report_views(well=False)
         try:
             bound = self._server.add_insecure_port(address)
         except RuntimeError:
@@ -103,10 +109,14 @@ class Server:
 
     async def report(self, *, ready: bool) -> None:
         """Tell health checks whether this server should be sent calls."""
-        kind = health_pb2.HealthCheckResponse
-        state = kind.SERVING if ready else kind.NOT_SERVING
         for name in ("", *self.names):
-            await self._health.set(name, state)
+            await self._health.set(name, _state(ready))
+
+    async def report_views(self, *, well: bool) -> None:
+        """Tell who asks for ``<service>/views`` whether the views have all that they should."""
+        for name in self.names:
+            if not is_internal(name):
+                await self._health.set(name + VIEWS, _state(well))
 
     async def drain(self) -> None:
         """Take no more calls, let running ones end, end streams that a client can take up again."""
@@ -117,6 +127,11 @@ class Server:
     async def wait(self) -> None:
         """Return when the server has stopped."""
         await self._server.wait_for_termination()
+
+
+def _state(good: bool) -> Any:
+    kind = health_pb2.HealthCheckResponse
+    return kind.SERVING if good else kind.NOT_SERVING
 
 
 def gate(waits: Sequence[Callable[[int], Any]]) -> Callable[[int], Any]:

@@ -34,6 +34,11 @@ def roles(method: MethodDescriptor) -> frozenset[int]:
     return frozenset(named) - {options_pb2.ROLE_UNSPECIFIED}
 
 
+def is_internal(full_name: str) -> bool:
+    """Say whether a service is for whoever runs a process, and not led to by the gateway."""
+    return bool(service(full_name).GetOptions().Extensions[options_pb2.internal])
+
+
 def is_query(method: MethodDescriptor) -> bool:
     """Say whether ``method`` changes nothing, so that it may wait for a position and be retried."""
     return bool(method.GetOptions().idempotency_level == _QUERY)
