@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from libs.chassis.handlers import Wrapper
+from libs.chassis.operations import Operations
 from libs.chassis.server import Register, Server, gate
 from libs.chassis.settings import Service, Settings
 from libs.contract.parse import violations
@@ -19,6 +20,7 @@ from libs.eventstore.port import EventStore, StoreError
 from libs.projection import Projection
 from libs.projection.reactor import Reactor
 from libs.projection.ticker import Ticker
+from libs.projection.watchdog import LOOK
 from libs.telemetry import Telemetry, configure_logs
 
 log = logging.getLogger(__name__)
@@ -83,12 +85,19 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
             await projection.check()
         wait = gate([projection.wait for projection in parts.projections])
         wrapper = Wrapper(telemetry, settings.deadline, wait, settings.max_concurrent)
-        server = Server(settings, wrapper, parts.services)
-        tasks = [asyncio.create_task(_follow(server, parts.projections))]
+        operations = Operations(parts.store, parts.projections, parts.reactors)
+        telemetry.follow(operations.measure)
+        server = Server(settings, wrapper, [*parts.services, operations.register])
+        tasks = [asyncio.create_task(_ready(server, parts.projections))]
         runners: Sequence[Runner] = (*parts.projections, *parts.reactors, *parts.tickers)
         for runner in runners:
             stack.push_async_callback(runner.close)
             tasks.append(asyncio.create_task(runner.run()))
+        tasks += [
+            asyncio.create_task(operations.watchdog.run()),
+            asyncio.create_task(_report_views(server, operations)),
+        ]
+        stack.push_async_callback(operations.close)
         stack.push_async_callback(_cancel, tasks)
         await server.start(settings.address(service))
         log.info("listening on %s", settings.address(service))
@@ -97,16 +106,23 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
         await server.drain()
 
 
-async def _follow(server: Server, projections: Sequence[Projection[Any]]) -> None:
-    """Report ready once all views have caught up, and not ready when one stands still."""
+async def _ready(server: Server, projections: Sequence[Projection[Any]]) -> None:
+    """Report ready once all views have caught up; from then on the service serves."""
     for projection in projections:
         await projection.caught_up.wait()
     await server.report(ready=True)
     log.info("ready")
-    if projections:
-        stalls = [asyncio.ensure_future(projection.stalled.wait()) for projection in projections]
-        await asyncio.wait(stalls, return_when=asyncio.FIRST_COMPLETED)
-        await server.report(ready=False)
+
+
+async def _report_views(server: Server, operations: Operations) -> None:
+    """Report as it changes whether the views have all that they should."""
+    was_well = False
+    while True:
+        is_well = operations.is_well()
+        if is_well != was_well:
+            await server.report_views(well=is_well)
+            was_well = is_well
+        await asyncio.sleep(LOOK)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -31,6 +31,10 @@ class Fact(NamedTuple):
     event: Message
 
 
+def nothing(_: Any) -> None:
+    """Change nothing."""
+
+
 class Database(Protocol, Generic[C_co]):
     """One file of rows, written by one runner, read by queries beside it."""
 
@@ -47,8 +51,20 @@ class Database(Protocol, Generic[C_co]):
         position: int,
         events: Sequence[RecordedEvent],
         change: Callable[[C_co, Sequence[RecordedEvent]], None],
+        finish: Callable[[C_co], None] = nothing,
     ) -> None:
-        """The same for many events, in slices if the engine likes, without holding up the loop."""
+        """The same for many events, in slices if the engine likes, without holding up the loop.
+
+        ``finish`` comes once, after the last slice.
+        """
+        ...
+
+    def is_outage(self, error: Exception) -> bool:
+        """Say whether the engine failed, and not what was asked of it.
+
+        A disk that is full, a file that is locked or broken, too little memory: any other
+        statement would have failed as well, and this one will do when that has passed.
+        """
         ...
 
     def checkpoint(self) -> int | None:

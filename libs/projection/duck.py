@@ -11,9 +11,19 @@ from typing import Any
 import duckdb
 
 from libs.eventstore.port import RecordedEvent
+from libs.projection.database import nothing
 from libs.projection.files import one_version
 
 _CHECKPOINT = "CREATE TABLE IF NOT EXISTS checkpoint (position BIGINT NOT NULL)"
+
+# What DuckDB says of a statement and its values. All else that it can say (I/O, out of memory,
+# interrupted, a conflict of transactions, an error within itself…) is about file or machine.
+_STATEMENT = (
+    duckdb.DataError,
+    duckdb.IntegrityError,
+    duckdb.NotSupportedError,
+    duckdb.ProgrammingError,
+)
 
 
 class DuckDatabase:
@@ -53,10 +63,21 @@ class DuckDatabase:
         position: int,
         events: Sequence[RecordedEvent],
         change: Callable[[duckdb.DuckDBPyConnection, Sequence[RecordedEvent]], None],
+        finish: Callable[[duckdb.DuckDBPyConnection], None] = nothing,
     ) -> None:
         """The same for many events at once, in a thread: statements are long and let others run."""
+
+        def both(db: duckdb.DuckDBPyConnection) -> None:
+            if events:
+                change(db, events)
+            finish(db)
+
         run = asyncio.get_running_loop().run_in_executor
-        await run(self._thread, self.write, position, lambda db: change(db, events))
+        await run(self._thread, self.write, position, both)
+
+    def is_outage(self, error: Exception) -> bool:
+        """Say whether DuckDB failed, and not what was asked of it."""
+        return isinstance(error, duckdb.Error) and not isinstance(error, _STATEMENT)
 
     def checkpoint(self) -> int | None:
         """Answer the position up to which events are folded in."""

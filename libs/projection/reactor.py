@@ -1,24 +1,22 @@
 """Runs a policy: every event of some types seen once in log order, a checkpoint behind it.
 
 A reaction may be repeated after a crash; it sends commands whose request id is derived from the
-event, so that a reaction repeated is a reaction done once.
+event, so that a reaction repeated is a reaction done once. Nothing is ever skipped or parked: an
+event says what must be done, and what comes after it may build on that. A reaction that fails for
+ever is tried for ever, and the watchdog raises the alarm.
 """
 
-import asyncio
-import logging
-import random
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from google.protobuf.message import Message
 
 from libs.contract.codec import Codec
-from libs.eventstore.port import EventStore, Filter, StoreUnavailable
-from libs.projection.database import Connection, Database, Fact
+from libs.eventstore.port import EventStore
+from libs.projection.database import Connection, Database, Fact, nothing
+from libs.projection.following import Following
 
-log = logging.getLogger(__name__)
 React = Callable[[Fact], Awaitable[None]]
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
 class TryAgain(Exception):
@@ -35,29 +33,29 @@ class Reactor:
         database: Database[Connection],
         handles: frozenset[type[Message]],
         react: React,
+        *,
+        name: str = "policy",
     ) -> None:
-        """Keep the checkpoint in ``database``."""
-        self._store, self._codec, self._database, self._react = store, codec, database, react
-        self._filter = Filter(frozenset(event.DESCRIPTOR.full_name for event in handles))
+        """Keep the checkpoint in ``database``; ``name`` is for operators."""
+        self._codec, self._database, self._react = codec, database, react
         database.open((), "policy")
+        types = [event.DESCRIPTOR.full_name for event in handles]
+        self.following = Following(name, store, types, database.checkpoint())
 
     async def run(self) -> None:
         """React until cancelled; wait and come again when the store or a peer is away."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                after = self._database.checkpoint()
-                async for batch in self._store.subscribe(after=after, filter=self._filter):
-                    for event in batch.events:
-                        await self._react(Fact(event, self._codec.decode(event)))
-                        self._database.write(event.position, lambda _: None)
-                        pause = _FIRST_PAUSE
-            except (StoreUnavailable, TryAgain) as error:
-                log.warning("policy waits %.1f s: %s", pause, error)
-            except Exception:  # nothing is skipped: it stands here until the cause is mended
-                log.exception("policy stands still, and tries again in %.1f s", pause)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        await self.following.run(self._follow, passing=(TryAgain,))
+
+    async def _follow(self) -> None:
+        async with aclosing(self.following.batches()) as batches:
+            async for batch in batches:
+                for event in batch.events:
+                    await self._react(Fact(event, self._codec.decode(event)))
+                    self._database.write(event.position, nothing)
+                    self.following.reached(event.position)
+                self.following.reached(batch.position)
+                if batch.caught_up:
+                    self.following.caught_up.set()
 
     async def close(self) -> None:
         """Let go of the checkpoint."""

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from libs.eventstore.port import RecordedEvent
+from libs.projection.database import nothing
 from libs.projection.files import one_version, throw_away
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,17 @@ CREATE TABLE IF NOT EXISTS checkpoint (
     position INTEGER NOT NULL
 )"""
 _SET = "INSERT INTO checkpoint VALUES (1, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
+
+# What SQLite says of a statement and its values. All else that it can say (full, busy, locked,
+# read-only, I/O, corrupt, out of memory, interrupted…) is about the file or the machine.
+_STATEMENT = (
+    apsw.BindingsError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.RangeError,
+    apsw.SQLError,
+    apsw.TooBigError,
+)
 
 
 class SqliteDatabase:
@@ -88,6 +100,7 @@ class SqliteDatabase:
         position: int,
         events: Sequence[RecordedEvent],
         change: Callable[[apsw.Connection, Sequence[RecordedEvent]], None],
+        finish: Callable[[apsw.Connection], None] = nothing,
     ) -> None:
         """Change rows for ``events`` and the checkpoint in one transaction, a slice a turn.
 
@@ -98,7 +111,12 @@ class SqliteDatabase:
             for start in range(0, len(events), SLICE):
                 change(self._writer, events[start : start + SLICE])
                 await asyncio.sleep(0)
+            finish(self._writer)
             self._writer.execute(_SET, (position,))
+
+    def is_outage(self, error: Exception) -> bool:
+        """Say whether SQLite failed, and not what was asked of it."""
+        return isinstance(error, apsw.Error) and not isinstance(error, _STATEMENT)
 
     def checkpoint(self) -> int | None:
         """Answer the position up to which events are folded in."""

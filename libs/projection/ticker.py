@@ -6,13 +6,13 @@ that is due: a tick repeated, here or in another instance, is a tick done once.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from libs.eventstore.port import StoreUnavailable
 from libs.kernel.values import Clock
+from libs.projection.backoff import Backoff
 from libs.projection.reactor import TryAgain
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,6 @@ Tick = Callable[[datetime], Awaitable[None]]
 
 EVERY = 1.0
 """Seconds from the end of one tick to the next."""
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
 class Followed(Protocol):
@@ -57,20 +55,19 @@ class Ticker:
         """
         for each in self._views:
             await each.caught_up.wait()
-        pause = _FIRST_PAUSE
+        backoff = Backoff()
         while True:
             try:
                 await self._tick(self._clock())
             except (StoreUnavailable, TryAgain) as error:
-                log.warning("%s waits %.1f s: %s", self._name, pause, error)
+                log.warning("%s waits: %s", self._name, error)
             except Exception:  # what is due stays due: it is tried until the cause is mended
-                log.exception("%s failed, and tries again in %.1f s", self._name, pause)
+                log.exception("%s failed, and tries again", self._name)
             else:
-                pause = _FIRST_PAUSE
+                backoff.reset()
                 await asyncio.sleep(self._every)
                 continue
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(backoff.pause())
 
     async def close(self) -> None:
         """Hold nothing."""

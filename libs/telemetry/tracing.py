@@ -2,7 +2,7 @@
 
 Declared here: spans named after the full method (`equiloop.feedback.v1.FeedbackService/…`) with
 `rpc.system`, `rpc.method` and `rpc.grpc.status_code`; the histogram `rpc.server.call.duration`
-in seconds with `rpc.method` and `rpc.grpc.status_code`.
+in seconds with `rpc.method` and `rpc.grpc.status_code`. What `following.py` declares comes along.
 """
 
 import time
@@ -19,6 +19,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from libs.telemetry.following import Measure, declare
 
 _CANCELLED = 1  # gRPC's status of a call whose client has gone
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -62,6 +64,11 @@ class Telemetry:
             BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=insecure)),
             PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint, insecure=insecure)),
         )
+
+    def follow(self, measure: Measure) -> None:
+        """Measure how what follows the log gets on; ``measure`` is asked in another thread."""
+        if self.enabled:
+            declare(self._metrics.get_meter("equiloop"), measure)
 
     @contextmanager
     def call(self, method: str, traceparent: str) -> Iterator[Observed]:

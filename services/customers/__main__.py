@@ -17,7 +17,7 @@ async def compose(settings: Settings) -> Parts:
     store = await connect(settings.store)
     database = SqliteDatabase(settings.data / "customers")
     decider = Decider(store, CODEC)
-    projection = Projection(store, CODEC, database, VIEWS)
+    projection = Projection(store, CODEC, database, VIEWS, name="customers")
     return Parts(store, services(Means(store, decider, database)), [projection])
 
 

@@ -27,7 +27,7 @@ async def compose(settings: Settings) -> Parts:
     database = SqliteDatabase(settings.data / "feedback")
     metrics = channel(settings.metrics)
     decider = Decider(store, CODEC, clock)
-    projection = Projection(store, CODEC, database, VIEWS)
+    projection = Projection(store, CODEC, database, VIEWS, name="feedback")
     means = Means(store, decider, database, MetricsValuer(metrics), clock)
     return Parts(store, services(means), [projection], closing=[metrics.close])
 

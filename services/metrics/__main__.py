@@ -25,7 +25,7 @@ async def compose(settings: Settings) -> Parts:
     """Name the adapters."""
     store = await connect(settings.store)
     database = DuckDatabase(settings.data / "metrics")
-    projection = Projection(store, CODEC, database, VIEWS)
+    projection = Projection(store, CODEC, database, VIEWS, name="metrics")
     service = MetricsService(Decider(store, CODEC, clock), projection, clock)
     register = partial(add_MetricsServiceServicer_to_server, service)
     return Parts(store, [register], [projection])

@@ -23,10 +23,12 @@ async def compose(settings: Settings) -> Parts:
     store = await connect(settings.store)
     database = SqliteDatabase(settings.data / "offers")
     feedback = channel(settings.feedback)
-    projection = Projection(store, CODEC, database, VIEWS)
+    projection = Projection(store, CODEC, database, VIEWS, name="offers")
     policy = RefusalsBecomeFeedback(FeedbackClient(feedback))
     checkpoint = SqliteDatabase(settings.data / "offers-policy")
-    reactor = Reactor(store, CODEC, checkpoint, policy.handles, policy.react)
+    reactor = Reactor(
+        store, CODEC, checkpoint, policy.handles, policy.react, name="refusals-become-feedback"
+    )
     service = OfferService(store, Decider(store, CODEC), database)
     register = partial(add_OfferServiceServicer_to_server, service)
     return Parts(store, [register], [projection], [reactor], [feedback.close])

@@ -13,7 +13,7 @@ from equiloop.feedback.v1 import events_pb2 as events
 from libs.contract.events import CODEC
 from libs.decider import Request
 from libs.eventstore.port import EventStore, StoreUnavailable
-from libs.projection import Fact, reactor
+from libs.projection import Fact, backoff
 from libs.projection.reactor import Reactor, TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import feedback as domain
@@ -27,7 +27,7 @@ REFUSALS = frozenset({events.ActionDeclined})
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reactor, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(backoff, "FIRST", 0.001)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def test_an_unexpected_failure_is_logged(
     seen = Seen(RuntimeError("unexpected"))
     async with policy(embedded, tmp_path, seen):
         await seen.until(1)
-    assert "policy stands still" in caplog.text
+    assert "policy stops after position" in caplog.text
 
 
 async def test_a_reaction_repeated_is_a_reaction_done_once(
