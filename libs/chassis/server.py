@@ -8,6 +8,7 @@ import grpc
 from equiloop.customers.v1 import organisation_service_pb2 as _organisation  # noqa: F401 - loads the descriptors
 from equiloop.customers.v1 import service_pb2 as _customers  # noqa: F401
 from equiloop.feedback.v1 import market_service_pb2 as _market  # noqa: F401
+from equiloop.feedback.v1 import routing_service_pb2 as _routing  # noqa: F401
 from equiloop.feedback.v1 import service_pb2 as _feedback  # noqa: F401
 from equiloop.metrics.v1 import service_pb2 as _metrics  # noqa: F401
 from equiloop.offers.v1 import service_pb2 as _offers  # noqa: F401
@@ -24,6 +25,7 @@ CONTRACT = (
     "equiloop.customers.v1.OrganisationService",
     "equiloop.feedback.v1.FeedbackService",
     "equiloop.feedback.v1.MarketService",
+    "equiloop.feedback.v1.RoutingService",
     "equiloop.metrics.v1.MetricsService",
     "equiloop.offers.v1.OfferService",
     "equiloop.operations.v1.OperationsService",
