@@ -35,7 +35,7 @@ ADVICE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str], ...] =
     (
         (apsw.IOError,),
         StoreUnavailable,
-        f"cannot be read or written: see to its disk (is it read-only?), then run `{TOOL} check`",
+        f"cannot be read or written: see to its disk (full? read-only?), then run `{TOOL} check`",
     ),
     (
         (apsw.CantOpenError,),
@@ -60,5 +60,6 @@ def explained(error: Exception, path: Path) -> StoreError:
     """Say in the port's words what SQLite met, and what to do about it."""
     for kinds, answer, advice in ADVICE:
         if isinstance(error, kinds):
-            return answer(f"{path} {advice} ({error})")
+            said = f" ({error})" if str(error) else ""
+            return answer(f"{path} {advice}{said}")
     return StoreUnavailable(f"{path}: {error!r}")

@@ -61,6 +61,13 @@ CREATE UNIQUE INDEX log_id ON log (stream, id);
 """
 
 
+# One statement is one look: another process may be making the file.
+IDENTITY = """
+SELECT application_id, user_version, schema_version, (SELECT count(*) FROM sqlite_schema)
+FROM pragma_application_id, pragma_user_version, pragma_schema_version
+"""
+
+
 class Patience:
     """A busy handler that tries again every fraction of a millisecond, for ``seconds``."""
 
@@ -197,15 +204,12 @@ def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
 
 
 def _identify(connection: apsw.Connection, path: Path) -> bool:
-    with connection:  # one look: another process may be making it
-        identity = connection.pragma("application_id")
-        layout = connection.pragma("user_version")
-        objects = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    identity, layout, seen, objects = connection.execute(IDENTITY).get
     if identity == APPLICATION_ID:
         if layout != LAYOUT:
             msg = f"{path} has layout {layout}, this program knows {LAYOUT}: use a newer release"
             raise StoreCorrupt(msg)
-        _check_write_ahead(connection, path)
+        _check_write_ahead(connection, path, seen)
         return False
     if identity or layout or objects:
         msg = f"{path} belongs to another application: check the path in the store's URL"
@@ -213,11 +217,9 @@ def _identify(connection: apsw.Connection, path: Path) -> bool:
     return True
 
 
-def _check_write_ahead(connection: apsw.Connection, path: Path) -> None:
+def _check_write_ahead(connection: apsw.Connection, path: Path, seen: int) -> None:
     """Refuse a write-ahead log that belongs to another file: SQLite would mix the two."""
-    with connection:
-        seen = connection.pragma("schema_version")
-        _, header = connection.read("main", 0, 0, 100)  # as it is without the write-ahead log
+    _, header = connection.read("main", 0, 0, 100)  # as it is without the write-ahead log
     written = int.from_bytes(header[40:44], "big")
     is_ours = header[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if is_ours and written >> MARK_BITS != seen >> MARK_BITS:

@@ -197,12 +197,22 @@ class Ledger:
         if len(rows) == 1:
             self._connection.execute(INSERT, rows[0])
         else:
-            with self._connection:  # a savepoint
-                self._connection.executemany(INSERT, rows)
+            self._insert_all(rows)
         if stream.state == State.DELETED:
             self._set_state(key, State.OPEN)
         self.head += len(rows)
         return Appended(stream.revision + len(rows), self.head)
+
+    def _insert_all(self, rows: Sequence[tuple[object, ...]]) -> None:
+        execute = self._connection.execute
+        execute("SAVEPOINT part")
+        try:
+            self._connection.executemany(INSERT, rows)
+        except apsw.ConstraintError:  # after any other error there is no transaction any more
+            execute("ROLLBACK TO part")
+            execute("RELEASE part")
+            raise
+        execute("RELEASE part")
 
     def _repeated(
         self, stream: Stream, events: Sequence[NewEvent], expected: ExpectedState

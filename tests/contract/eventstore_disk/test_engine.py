@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from libs.eventstore.port import Expected, StoreCorrupt, StoreUnavailable
-from libs.eventstore.sqlite import SqliteStore, open_sqlite
+from libs.eventstore.sqlite import SqliteStore, feed, open_sqlite
 from libs.eventstore.sqlite.upkeep import SqliteUpkeep
 from tests.contract.eventstore.scene import follow, following, held, ids, some, stream_of
 from tests.contract.eventstore_disk import disk as troubles
@@ -89,6 +89,30 @@ async def test_a_disk_that_fills_up_tears_nothing(disk: Disk, store: SqliteStore
     assert 10 < refused < 50
 
 
+async def test_a_large_append_that_does_not_fit_is_not_damage(
+    disk: Disk, store: SqliteStore
+) -> None:
+    """Where an append is written before it is whole, too, it fails for the room, and can follow."""
+    events = some(2500, data=bytes(9000))  # more than SQLite keeps in memory
+    disk.room = 1_000_000
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        await store.append("order-1", events, 4)
+    assert len(await stream_of(store, "order-1")) == 5
+    disk.recover()
+    assert (await store.append("order-1", events, 4)).revision == 2504
+
+
+async def test_a_file_that_cannot_be_looked_at_is_not_damage(disk: Disk, tmp_path: Path) -> None:
+    """A log on a disk that cannot be read is unavailable, whoever asks: nobody shall restore it."""
+    path = tmp_path / "log.db"
+    await make_log(path)
+    disk.on_read = troubles.FAILED_READ
+    with pytest.raises(StoreUnavailable, match="cannot be read or written"):
+        await open_sqlite(path)
+    with pytest.raises(StoreUnavailable, match="cannot be read or written"):
+        SqliteUpkeep(path).check(progress=silent)
+
+
 async def test_a_full_disk_that_is_opened_is_read(disk: Disk, tmp_path: Path) -> None:
     """A log on a full disk can be opened and read; appends are refused until there is room."""
     await make_log(tmp_path / "log.db")
@@ -103,17 +127,18 @@ async def test_a_full_disk_that_is_opened_is_read(disk: Disk, tmp_path: Path) ->
 
 
 async def test_subscriptions_may_come_again_after_a_failed_read(
-    disk: Disk, store: SqliteStore, tmp_path: Path
+    disk: Disk, store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A follower that met a disk which cannot be read is told so, and let in when that is over."""
+    monkeypatch.setattr(feed, "POLL", 3600)  # it looks when it is told to
     other = await open_sqlite(tmp_path / "log.db")
     async with asyncio.timeout(10), following(store) as batches:
         assert held([await anext(batches)]) == 5
         waiting = asyncio.ensure_future(anext(batches))
-        await asyncio.sleep(0)
         await other.append("order-1", some(200, data=bytes(2000)), 4)
-        store._reader._connection.release_memory()
+        assert not waiting.done()
         disk.on_read = troubles.FAILED_READ
+        store._feed._look()
         with pytest.raises(StoreUnavailable, match="cannot be read or written"):
             await waiting
     disk.recover()
