@@ -11,6 +11,7 @@ from libs.contract.events import CODEC
 from libs.eventstore.port import EventStore
 from libs.projection import Database, View, rebuild
 from libs.projection.duck import DuckDatabase
+from libs.projection.parking import SCHEMA
 from libs.projection.runner import digest
 from libs.projection.sqlite import SqliteDatabase
 from services.customers.views import VIEWS as CUSTOMERS
@@ -40,13 +41,16 @@ class Compared:
 async def compare(store: EventStore, service: str, live: Path, fresh: Path) -> list[Compared]:
     """Rebuild the views of one service up to the head of the log; compare all their rows.
 
+    Streams that the live views hold back are compared with none; Poisoned tells of those that
+    cannot be folded now.
+
     ``live`` is the service's own folder of read models; no process may have it open.
     """
     kind, views = _SERVICES[service]
     shutil.rmtree(fresh, ignore_errors=True)
     rebuilt = await rebuild(store, CODEC, kind(fresh), views, await store.head())
     running: Database[Any] = kind(live)
-    running.open([view.schema for view in views], digest(views))
+    running.open([*(view.schema for view in views), SCHEMA], digest(views))
     try:
         return await asyncio.to_thread(_tables, service, views, running, rebuilt.database)
     finally:
@@ -62,6 +66,8 @@ def _tables(
     for table in (table for view in views for table in view.tables):
         ours, theirs = live.rows(table), fresh.rows(table)
         compared.append(Compared(service, table, len(theirs), ours == theirs))
+    if held := live.rows("parked"):
+        compared.append(Compared(service, "parked", len(held), equal=False))
     return compared
 
 

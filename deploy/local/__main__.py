@@ -1,4 +1,7 @@
-"""Run the whole system until Ctrl-C: `python -m deploy.local`, which is `make run`."""
+"""Run the whole system until Ctrl-C: `python -m deploy.local`, which is `make run`.
+
+`python -m deploy.local status` (or `parked`, or `retry`) asks the services that run how they are.
+"""
 
 import argparse
 import os
@@ -8,6 +11,7 @@ import sys
 from pydantic import ValidationError
 
 from deploy.local.errors import Interrupted, LocalError
+from deploy.local.operations import COMMANDS, ask
 from deploy.local.settings import SERVICES, LocalSettings
 from deploy.local.system import System
 
@@ -17,7 +21,10 @@ _EXAMPLE = """-d '{"customerId": "ada", "displayName": "Ada Lovelace"}'"""
 def main() -> int:
     """Answer 0 after Ctrl-C or SIGTERM, 1 after a failure, with one line on standard error."""
     try:
-        system = System(_settings())
+        command, settings = _arguments()
+        if command:
+            return ask(command, settings)
+        system = System(settings)
     except ValidationError as error:
         fields = (f"EQUILOOP_{row['loc'][0]}".upper() + f": {row['msg']}" for row in error.errors())
         return _fail("; ".join(fields))
@@ -37,11 +44,21 @@ def main() -> int:
     return 0
 
 
-def _settings() -> LocalSettings:
+def _arguments() -> tuple[str, LocalSettings]:
+    """Answer what to ask of a system that runs (nothing: run one), and the settings."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local",
         description="Start store, services and gateway; stop with Ctrl-C.",
         epilog="Every setting: EQUILOOP_… in the environment, see README.md.",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="",
+        choices=["", *COMMANDS],
+        metavar="|".join(COMMANDS),
+        help="ask the services that run: how they get on, which streams their views hold back; "
+        "or have those tried again. Exit code 1: not all is well",
     )
     parser.add_argument(
         "--store",
@@ -49,8 +66,9 @@ def _settings() -> LocalSettings:
         help="URL of the log; `server`: serve the embedded one through services.eventstore; "
         "default: $STORE, $EQUILOOP_STORE, or events.db in the data directory",
     )
-    store = parser.parse_args().store
-    return LocalSettings(store=store) if store else LocalSettings()
+    given = parser.parse_args()
+    settings = LocalSettings(store=given.store) if given.store else LocalSettings()
+    return given.command, settings
 
 
 def _announce(system: System) -> None:
