@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import market_service_pb2 as market
 from pydantic import model_validator
 
 from libs.kernel.refusals import FieldError
@@ -73,3 +74,16 @@ class AsOf(Command):
     """Values as of an instant; None: the present one."""
 
     as_of: Instant | None = None
+
+
+class Ranked(Command):
+    """A list of things with what is at stake in them, in an order, as of an instant."""
+
+    order: Annotated[int, known(market.RankOrder)] | None = None
+    as_of: Instant | None = None
+
+
+class NeedsAsked(Ranked):
+    """Needs that stand so; None: all of them."""
+
+    state: Annotated[int, known(market.NeedState)] | None = None

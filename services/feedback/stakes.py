@@ -1,7 +1,6 @@
 """Equity at stake: what the customers whose feedback is open are worth, theme by theme."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,39 +99,6 @@ NOT_AVAILABLE = "EQUITY_NOT_AVAILABLE"
 """Why customers cannot be valued: there is no policy, no model, or no purchase yet."""
 
 _NOT_YET = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
-
-
-async def rank(
-    stakes: Sequence[tuple[str, str, int]], valuer: Valuer, as_of: Timestamp
-) -> list[api.ThemeAtStake]:
-    """Answer themes by equity at stake; ``stakes`` are (theme, customer, open items).
-
-    A customer counts once in a theme, however much he said (domain.md). Without any open theme
-    nobody is asked.
-    """
-    heads: defaultdict[str, set[str]] = defaultdict(set)
-    items: defaultdict[str, int] = defaultdict(int)
-    for theme, customer, count in stakes:
-        items[theme] += count
-        heads[theme].update({customer} - {""})
-    if not items:
-        return []
-    currency, worth = await valuer.values(set[str]().union(*heads.values()), as_of)
-    equity = {theme: sum(worth.get(customer, 0) for customer in heads[theme]) for theme in items}
-    by_equity = sorted(items, key=lambda theme: (-equity[theme], theme))
-    by_heads = sorted(items, key=lambda theme: (-len(heads[theme]), theme))
-    place = {theme: number for number, theme in enumerate(by_heads, 1)}
-    return [
-        api.ThemeAtStake(
-            theme=theme,
-            equity_at_stake=to_message(equity[theme], currency),
-            customer_count=len(heads[theme]),
-            open_feedback_count=items[theme],
-            rank_by_heads=place[theme],
-            rank_by_equity=number,
-        )
-        for number, theme in enumerate(by_equity, 1)
-    ]
 
 
 async def change(

@@ -17,6 +17,7 @@ ROOMS = {"domain", "service", "views", "policy", "resources", "questions", "__in
 OWN_ROOMS = {
     "feedback": {
         "funnel",  # facts in columns, scanned at once
+        "ranking",  # things by what is at stake in them
         "stakes",
         "trace",
     },

@@ -8,6 +8,7 @@ from libs.decider import Handled
 from services.feedback.domain.action import Action
 from services.feedback.domain.feedback import Feedback
 from services.feedback.funnel import Funnel
+from services.feedback.ranking import Stake
 
 
 def feedback(handled: Handled[Feedback]) -> api.Feedback:
@@ -97,3 +98,15 @@ def duration(micros: int) -> Duration:
     message = Duration()
     message.FromMicroseconds(micros)
     return message
+
+
+def theme_at_stake(stake: Stake) -> api.ThemeAtStake:
+    """Answer what is at stake in a theme."""
+    return api.ThemeAtStake(
+        theme=stake.name,
+        equity_at_stake=stake.money,
+        customer_count=stake.heads,
+        open_feedback_count=stake.items,
+        rank_by_heads=stake.by_heads,
+        rank_by_equity=stake.by_equity,
+    )

@@ -6,6 +6,7 @@ from equiloop.feedback.v1 import market_service_pb2 as api
 from libs.decider import Handled
 from services.feedback.domain.need import Need
 from services.feedback.domain.theme import Theme
+from services.feedback.ranking import Stake
 
 
 def need(handled: Handled[Need]) -> api.Need:
@@ -45,4 +46,28 @@ def theme(handled: Handled[Theme]) -> api.ThemeDecision:
         create_time=handled.state.since,
         update_time=decided.event_time,
         etag=str(handled.revision),
+    )
+
+
+def need_at_stake(handled: Handled[Need], stake: Stake) -> api.NeedAtStake:
+    """Answer a need with what is at stake in it."""
+    return api.NeedAtStake(
+        need=need(handled),
+        equity_at_stake=stake.money,
+        customer_count=stake.heads,
+        open_feedback_count=stake.items,
+        rank_by_heads=stake.by_heads,
+        rank_by_equity=stake.by_equity,
+    )
+
+
+def theme_priority(stake: Stake) -> api.ThemePriority:
+    """Answer what is at stake in a theme, before what people decided about it."""
+    return api.ThemePriority(
+        theme=stake.name,
+        equity_at_stake=stake.money,
+        customer_count=stake.heads,
+        open_feedback_count=stake.items,
+        rank_by_heads=stake.by_heads,
+        rank_by_equity=stake.by_equity,
     )

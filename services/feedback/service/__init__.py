@@ -17,13 +17,14 @@ from services.feedback.service.intake import Intake
 from services.feedback.service.loop import Loop
 from services.feedback.service.means import Means
 from services.feedback.service.needs import Needs
+from services.feedback.service.priorities import Priorities
 
 
 class FeedbackService(Intake, Loop, Funnel, FeedbackServiceServicer):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 
-class MarketService(Needs, MarketServiceServicer):
+class MarketService(Needs, Priorities, MarketServiceServicer):
     """What the market wants, who has heard it, and what it changed."""
 
 

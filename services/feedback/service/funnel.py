@@ -13,8 +13,8 @@ from libs.kernel.values import timestamp
 from services.feedback import resources
 from services.feedback.funnel import Question, count
 from services.feedback.questions import AsOf, Narrowed, OneFeedback, Window
+from services.feedback.ranking import rank
 from services.feedback.service.means import ACTION, FEEDBACK, Part
-from services.feedback.stakes import rank
 from services.feedback.trace import trace
 from services.feedback.views import inbox, loops
 from services.feedback.views.facts import ALWAYS
@@ -80,7 +80,9 @@ class Funnel(Part):
         with self.means.views.read() as db:
             stakes = loops.stakes(db)
         ranked = await rank(stakes, self.means.valuer, as_of)
-        return api.RankThemesResponse(themes=ranked[: page.size], as_of=as_of)
+        return api.RankThemesResponse(
+            themes=map(resources.theme_at_stake, ranked[: page.size]), as_of=as_of
+        )
 
     async def TraceFeedback(self, request: api.TraceFeedbackRequest, _: Any) -> api.FeedbackTrace:
         """See the contract."""

@@ -7,11 +7,15 @@ from equiloop.feedback.v1 import market_service_pb2 as api
 
 from libs.chassis.call import current
 from libs.chassis.edge import change, get
+from libs.chassis.paging import PAGE_BYTES
 from libs.contract.parse import parse
+from libs.kernel.values import timestamp
 from services.feedback.domain import need
-from services.feedback.questions import OneNeed
+from services.feedback.questions import NeedsAsked, OneNeed
 from services.feedback.resources import market as resources
 from services.feedback.service.means import NEED, Part, all_known
+from services.feedback.service.standings import Standings
+from services.feedback.views import needs
 
 
 class Needs(Part):
@@ -50,3 +54,22 @@ class Needs(Part):
     async def GetNeed(self, request: api.GetNeedRequest, _: Any) -> api.Need:
         """See the contract."""
         return resources.need(await get(self.means.decider, NEED, parse(OneNeed, request).name))
+
+    async def ListNeeds(self, request: api.ListNeedsRequest, _: Any) -> api.ListNeedsResponse:
+        """See the contract."""
+        asked = parse(NeedsAsked, request)
+        standings = Standings(request, asked.order or 0, asked.as_of or self.means.clock())
+        with self.means.views.read() as db:
+            stakes = needs.stakes(db, asked.state or 0)
+            identified = needs.positions(db, asked.state or 0)
+        ranked = await standings.rank(stakes, self.means.valuer)
+        response = api.ListNeedsResponse(total_size=len(ranked), as_of=timestamp(standings.as_of))
+        size = 0
+        for stake, token in standings.page(ranked, lambda stake: identified[stake.name]):
+            handled = await get(self.means.decider, NEED, stake.name)
+            response.needs.append(resources.need_at_stake(handled, stake))
+            response.next_page_token = token
+            size += response.needs[-1].ByteSize()
+            if size > PAGE_BYTES:
+                break
+        return response

@@ -98,9 +98,12 @@ def open_loops(
     return [Open(*row) for row in db.execute(sql, values)]
 
 
-_OPEN = """
-    SELECT {columns} FROM feedback f
-    WHERE NOT EXISTS (SELECT 1 FROM told t WHERE t.feedback = f.name)
+IS_OPEN = "NOT EXISTS (SELECT 1 FROM told WHERE told.feedback = f.name)"
+"""Says of feedback f, in SQL, that its loop is open."""
+
+_OPEN = f"""
+    SELECT {{columns}} FROM feedback f
+    WHERE {IS_OPEN}
     AND (:theme = '' OR f.name IN (SELECT feedback FROM theme WHERE theme = :theme))
 """
 
@@ -124,9 +127,9 @@ def actions_of(db: apsw.Connection, feedback: str) -> list[str]:
 
 def stakes(db: apsw.Connection) -> list[tuple[str, str, int]]:
     """Answer (theme, customer, open items) of open feedback; an unknown customer is empty."""
-    sql = """
+    sql = f"""
         SELECT t.theme, f.customer, count(*) FROM theme t JOIN feedback f ON f.name = t.feedback
-        WHERE NOT EXISTS (SELECT 1 FROM told WHERE told.feedback = f.name)
+        WHERE {IS_OPEN}
         GROUP BY t.theme, f.customer ORDER BY t.theme, f.customer
     """
     return list(db.execute(sql))

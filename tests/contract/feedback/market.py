@@ -36,3 +36,24 @@ async def reject(desk: Desk, name: str, **fields: Any) -> api.Need:
     usual: dict[str, Any] = {"name": name, "reason": "2 of 20 said so", "by": "people/8"}
     answer: api.Need = await desk.market.RejectNeed(api.RejectNeedRequest(**(usual | fields)))
     return answer
+
+
+async def say(desk: Desk, customer: str, *themes: str) -> str:
+    """Have a customer (empty: unknown) say something about themes."""
+    name = (await desk.record(customer)).name
+    if themes:
+        await desk.code(name, *themes)
+    return name
+
+
+async def prioritise(desk: Desk, theme: str, priority: int, **fields: Any) -> api.ThemeDecision:
+    """Decide how urgent a theme is."""
+    usual: dict[str, Any] = {
+        "theme": theme,
+        "priority": priority,
+        "reason": "it costs us",
+        "by": "managers/maria",
+    }
+    request = api.PrioritiseThemeRequest(**(usual | fields))
+    answer: api.ThemeDecision = await desk.market.PrioritiseTheme(request)
+    return answer
