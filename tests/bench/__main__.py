@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import commands, equity, imports, rebuild, store
+from tests.bench import commands, equity, feedback, imports, rebuild, store
 from tests.bench.report import PAGE, Row, page
 
 MEASURES: dict[str, Callable[[Path], list[Row]]] = {
     "store": store.measure,
     "commands": commands.measure,
     "imports": imports.measure,
+    "feedback": feedback.measure,
     "rebuild": rebuild.measure,
     "equity": equity.measure,
 }
