@@ -122,7 +122,8 @@ class Projection(Generic[C]):
         if self.position > head:
             message = (
                 f"the read models have seen position {self.position}, but the log ends at {head}: "
-                "they belong to another log; remove them, and they are folded anew"
+                "they belong to another log, or to this one as it was before it was restored; "
+                "remove them, and they are folded anew"
             )
             raise StoreCorrupt(message)
 

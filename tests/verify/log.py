@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import apsw
-
 from libs.eventstore.port import RecordedEvent
 from libs.eventstore.sqlite import open_sqlite
+from libs.eventstore.sqlite.upkeep import SqliteUpkeep
 from tests.verify.findings import Finding
 
 
@@ -18,8 +17,6 @@ async def read_log(path: Path) -> list[RecordedEvent]:
 
 
 def integrity(path: Path) -> list[Finding]:
-    """Have SQLite check the file."""
-    connection = apsw.Connection(str(path))
-    answer = connection.pragma("integrity_check")
-    connection.close()
-    return [] if answer == "ok" else [Finding("corrupt", str(answer))]
+    """Have the file and the log examined, as `check` does."""
+    examined = SqliteUpkeep(path).check(progress=lambda *_: None)
+    return [Finding("corrupt", str(finding)) for finding in examined.findings]

@@ -15,7 +15,7 @@ ADVICE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str], ...] =
     (
         (apsw.NotADBError,),
         StoreCorrupt,
-        "is no SQLite file: check the path in the store's URL",
+        f"is no SQLite file: check the path, or restore it from a backup (`{TOOL} restore`)",
     ),
     (
         (apsw.CorruptError, apsw.FormatError, apsw.SQLError),

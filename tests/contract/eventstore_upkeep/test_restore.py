@@ -1,12 +1,13 @@
 """`restore` puts a sound backup in the log's place while nobody uses it, and loses nothing."""
 
 import asyncio
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from libs.eventstore.port import Expected, StoreUnavailable
+from libs.eventstore.port import Expected, StoreCorrupt, StoreUnavailable
 from libs.eventstore.sqlite import copying, open_sqlite, upkeep
 from libs.eventstore.sqlite.upkeep import SqliteUpkeep
 from libs.eventstore.upkeep import Copied, Flawed
@@ -20,6 +21,7 @@ from tests.contract.eventstore_upkeep.scene import (
     silent,
     writing,
 )
+from tests.contract.projection import scene as projecting
 
 
 @pytest.fixture
@@ -146,6 +148,32 @@ async def test_who_waits_for_the_old_log_gets_the_new_one(
     assert (await store.append("late", some(1), Expected.NO_STREAM)).position == 47
     await store.close()
     assert len(await events(log)) == 47
+
+
+async def test_views_that_are_ahead_of_a_restored_log_say_so(tmp_path: Path) -> None:
+    """Views that have seen what is gone say what to do; folded anew, they show what is there."""
+    path, views = tmp_path / "log.db", tmp_path / "views"
+    store, events = await open_sqlite(path), projecting.history()
+    await projecting.append(store, *events[:30])
+    copy = SqliteUpkeep(path).backup(
+        tmp_path / "copy.db", replace=False, check=True, progress=silent
+    )
+    await projecting.append(store, *events[30:])
+    await projecting.folded(store, views)
+    await store.close()
+    put_back(copy.path, path, replace=True)
+    store = await open_sqlite(path)
+    ahead = projecting.projection(store, views)
+    with pytest.raises(StoreCorrupt, match="as it was before it was restored; remove them"):
+        await ahead.check()
+    await ahead.close()
+    shutil.rmtree(views)
+    await projecting.folded(store, views)
+    anew = projecting.projection(store, views)
+    await anew.check()
+    assert anew.position == copy.position == 30
+    await anew.close()
+    await store.close()
 
 
 def test_what_cannot_be_restored_says_why(backup: Path, tmp_path: Path) -> None:

@@ -274,6 +274,6 @@ async def test_views_of_another_log_are_refused(embedded: EventStore, tmp_path: 
     ahead.write(7, lambda _: None)
     await one.close()
     again = Projection(embedded, CODEC, SqliteDatabase(tmp_path / "views"), VIEWS)
-    with pytest.raises(StoreCorrupt, match="another log; remove them"):
+    with pytest.raises(StoreCorrupt, match=r"another log, or to this one .*; remove them"):
         await again.check()
     await again.close()
