@@ -33,8 +33,8 @@ def check_append(stream: str, events: Sequence[NewEvent], expected: ExpectedStat
         msg = f"stream {stream!r}: {len(events)} events in an append: at most {MAX_APPEND_EVENTS}"
         raise TooLarge(msg)
     for event in events:
-        size = len(event.data) + len(event.metadata)
-        if size > MAX_EVENT_BYTES:
+        if len(event.data) + len(event.metadata) > MAX_EVENT_BYTES:
+            size = len(event.data) + len(event.metadata)
             msg = f"stream {stream!r}: {event.type} of {size} bytes: at most {MAX_EVENT_BYTES}"
             raise TooLarge(msg)
         if not event.type:

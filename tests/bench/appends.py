@@ -10,6 +10,7 @@ from uuid import uuid4
 from libs.eventstore.connect import connect
 from libs.eventstore.port import EventStore, Expected, ExpectedState, NewEvent
 from libs.eventstore.sqlite.file import Patience, open_writer
+from libs.eventstore.sqlite.ledger import CHECKPOINT
 from tests.bench.report import Row
 
 AT_ONCE = (1, 16, 64, 256)
@@ -57,6 +58,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self._db = open_writer(path, Patience(1.0))
+        self._db.pragma("wal_autocheckpoint", CHECKPOINT)
         self._db.execute("INSERT INTO types (id, name) VALUES (1, 'Noted')")
         self._streams = self._position = 0
 

@@ -83,10 +83,9 @@ async def _write(
 ) -> None:
     """Open the store, write and fold a read model until it is ``enough``, and close."""
     store = await open_sqlite(path)
-    connection = store._ledger._connection
-    connection.pragma("wal_autocheckpoint", pages)
+    store._ledger.checkpoint_at = pages
     if fault == "synchronous off":
-        connection.pragma("synchronous", "off")
+        store._ledger._connection.pragma("synchronous", "off")
     projection = Projection(store, CODEC, SqliteDatabase(path.parent), [Spending()])
     running = [asyncio.create_task(write(store)), asyncio.create_task(projection.run())]
     waiting = asyncio.create_task(enough.wait())

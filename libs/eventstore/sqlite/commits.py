@@ -1,9 +1,9 @@
 """Group commit: everything that waits to be written shares one transaction and one fsync.
 
-Only the waiting is done in a thread (for the disk, and for another process's lock). The
-statements run on the event loop, in slices: apsw lets go of the interpreter lock at each of them,
-and a thread has to win it back from the loop every time. With an idle loop both are equally fast;
-with a busy one a thread made 22 appends a second where the loop makes thousands.
+Only the waiting is done in a thread (for a disk that takes its time, and for another process's
+lock). The statements run on the event loop, in slices: apsw lets go of the interpreter lock at
+each of them, and a thread has to win it back from the loop every time. With an idle loop both are
+equally fast; with a busy one a thread made 22 appends a second where the loop makes thousands.
 """
 
 import asyncio
@@ -15,23 +15,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import apsw
 
-from libs.eventstore.port import StoreError, StoreUnavailable
+from libs.eventstore.port import Append, Appended, StoreError, StoreUnavailable
 from libs.eventstore.sqlite.advice import LOCK_WAIT, explained
 from libs.eventstore.sqlite.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Work = Callable[[], object]
+Work = Append | Callable[[], object]
 Future = asyncio.Future[Any]
-Group = list[tuple[Future, object, Exception | None]]
 
 SLICE = 0.002
 """Seconds of work after which the event loop gets its turn."""
+
+QUICK = 0.001
+"""Seconds within which a commit is waited for on the event loop: a thread costs a tenth of that."""
+
+SHUN = 100
+"""After a commit that took longer, this many times as long all are waited for in the thread."""
+
+TOGETHER = 64
+"""Most appends in one statement: half a millisecond, and twice that if one of them is refused."""
 
 TURNS = 4
 """Turns of the event loop within which callers of this process are back for more."""
@@ -43,6 +51,28 @@ FILL = 0.02
 """Seconds after which a transaction takes no more work: other processes wait as long."""
 
 
+class Run(NamedTuple):
+    """Work to be done one after another: appends, or one thing else."""
+
+    work: list[Work]
+    futures: list[Future]
+
+    def takes(self, work: Work) -> bool:
+        """Say whether more of it may be done together with what is here."""
+        return (
+            isinstance(work, Append)
+            and isinstance(self.work[0], Append)
+            and len(self.work) < TOGETHER
+        )
+
+
+class Group(NamedTuple):
+    """Those who share a transaction, and what each is to be told once it is durable."""
+
+    futures: list[Future]
+    outcomes: list[object]
+
+
 class Commits:
     """Runs work on a ledger in transactions and answers once the work is durable."""
 
@@ -51,13 +81,21 @@ class Commits:
         self._path, self._ledger, self._committed = path, ledger, committed
         self._loop = asyncio.get_running_loop()
         self._thread = Thread(self._loop)
-        self._waiting: deque[tuple[Work, Future]] = deque()
+        self._runs: deque[Run] = deque()
+        self._waiting = 0
+        self._shunned = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closed = self._failing = False
         self.transactions = 0
         """How many were committed; work per transaction shows how well they are shared."""
 
-    def submit(self, work: Callable[[], T]) -> "asyncio.Future[T | StoreError]":
+    @overload
+    def submit(self, work: Append) -> "asyncio.Future[Appended | StoreError]": ...
+
+    @overload
+    def submit(self, work: Callable[[], T]) -> "asyncio.Future[T | StoreError]": ...
+
+    def submit(self, work: Work) -> Future:
         """Have ``work`` done on the ledger; the answer is its result or the StoreError it met.
 
         Work stands alone: what it raises is its own answer and disturbs nothing else.
@@ -65,8 +103,14 @@ class Commits:
         if self._closed:
             msg = "the store was closed"
             raise StoreUnavailable(msg)
-        future: asyncio.Future[T | StoreError] = self._loop.create_future()
-        self._waiting.append((work, future))
+        future = self._loop.create_future()
+        self._waiting += 1
+        if self._runs and self._runs[-1].takes(work):
+            last = self._runs[-1]
+            last.work.append(work)
+            last.futures.append(future)
+        else:
+            self._runs.append(Run([work], [future]))
         if self._task is None:
             self._task = self._loop.create_task(self._work_off())
         return future
@@ -96,21 +140,21 @@ class Commits:
         """
         for _ in range(TURNS):
             await asyncio.sleep(0)
-            if len(self._waiting) >= answered:
+            if self._waiting >= answered:
                 return
         if answered > 1:
             await asyncio.sleep(GATHER)
 
     async def _transaction(self) -> int:
         """Do what waits in one transaction; answer how much that was."""
-        group: Group = []
+        group = Group([], [])
         try:
             await self._begin()
             await self._fill(group)
-            await self._thread.run(self._ledger.commit)
+            await self._commit()
         except asyncio.CancelledError:  # by whoever cancels every task there is
             self._thread.run(self._ledger.rollback)  # unless it is being committed there
-            for future in [*(future for future, _, _ in group), *self._drop_waiting()]:
+            for future in [*group.futures, *self._drop_waiting()]:
                 future.cancel()
             raise
         except Exception as lost:
@@ -118,15 +162,18 @@ class Commits:
                 self._ledger.rollback()
             failure = explained(lost, self._path)
             self._report(failure)
-            futures = [future for future, _, _ in group] or self._drop_waiting()
-            group = [(future, type(failure)(*failure.args), None) for future in futures]
+            futures = group.futures or self._drop_waiting()
+            group = Group(futures, [type(failure)(*failure.args) for _ in futures])
         else:
             self.transactions += 1
             self._report(None)
             self._committed(self._ledger.head)
-        for future, answer, error in group:
-            _settle(future, answer, error)
-        return len(group)
+        for future, outcome in zip(group.futures, group.outcomes, strict=True):
+            if type(outcome) is Appended and not future.done():  # as most are
+                future.set_result(outcome)
+            else:
+                _settle(future, outcome)
+        return len(group.futures)
 
     def _report(self, failure: StoreError | None) -> None:
         """Have the log say when writing begins to fail and when it works again, once each."""
@@ -141,6 +188,18 @@ class Commits:
         if not begin(0) and not await self._thread.run(lambda: begin(LOCK_WAIT)):
             raise apsw.BusyError
 
+    async def _commit(self) -> None:
+        ledger, started = self._ledger, time.monotonic()
+        if started < self._shunned:
+            await self._thread.run(ledger.commit)
+        else:
+            ledger.commit()
+            ended = time.monotonic()
+            if ended - started > QUICK:
+                self._shunned = ended + SHUN * (ended - started)
+        if ledger.is_checkpoint_due():
+            await self._thread.run(ledger.checkpoint)
+
     async def _fill(self, group: Group) -> None:
         full = time.monotonic() + FILL
         while True:
@@ -151,27 +210,45 @@ class Commits:
 
     def _fill_slice(self, group: Group) -> None:
         until = time.monotonic() + SLICE
-        while self._waiting:
-            work, future = self._waiting.popleft()
-            if future.cancelled():
-                continue
-            try:
-                group.append((future, work(), None))
-            except StoreError as refusal:
-                group.append((future, refusal, None))
-            except apsw.ConstraintError as wrong:  # a value of another type than the port's
-                group.append((future, None, TypeError(str(wrong))))
-            except apsw.Error:
-                group.append((future, None, None))
-                raise
-            except Exception as mistake:
-                group.append((future, None, mistake))
+        while self._runs:
+            work, futures = self._runs.popleft()
+            self._waiting -= len(work)
+            if any(map(asyncio.Future.cancelled, futures)):
+                left = [each for each in zip(work, futures, strict=True) if not each[1].cancelled()]
+                work, futures = [each for each, _ in left], [future for _, future in left]
+            group.futures.extend(futures)  # they share what befalls the transaction
+            group.outcomes.extend(self._together(work) or [self._outcome(each) for each in work])
             if time.monotonic() >= until:
                 return
 
+    def _together(self, work: list[Work]) -> list[Appended]:
+        """Make several appends at once; none where one of them is hindered."""
+        if len(work) < 2:
+            return []
+        try:
+            return self._ledger.append_together(cast("list[Append]", work))
+        except apsw.ConstraintError:
+            return []
+        except apsw.Error:
+            raise
+        except Exception:  # it is met again by the one whose it is
+            return []
+
+    def _outcome(self, work: Work) -> object:
+        """Do it, and answer what comes of it: an exception is one's own, and disturbs no other."""
+        try:
+            return self._ledger.append(*work) if isinstance(work, Append) else work()
+        except apsw.ConstraintError as wrong:  # a value of another type than the port's
+            return TypeError(str(wrong))
+        except apsw.Error:
+            raise
+        except Exception as refusal:
+            return refusal
+
     def _drop_waiting(self) -> list[Future]:
-        dropped = [future for _, future in self._waiting]
-        self._waiting.clear()
+        dropped = [future for run in self._runs for future in run.futures]
+        self._runs.clear()
+        self._waiting = 0
         return dropped
 
 
@@ -196,19 +273,18 @@ class Thread:
     def _work(self) -> None:
         while item := self._calls.get():
             call, future = item
-            answer, error = None, None
             try:
-                answer = call()
+                outcome = call()
             except Exception as raised:
-                error = raised
+                outcome = raised
             with suppress(RuntimeError):  # the loop was closed: nobody waits
-                self._loop.call_soon_threadsafe(_settle, future, answer, error)
+                self._loop.call_soon_threadsafe(_settle, future, outcome)
 
 
-def _settle(future: Future, answer: object, error: Exception | None) -> None:
+def _settle(future: Future, outcome: object) -> None:
     if future.done():  # whoever waited was cancelled
         return
-    if error:
-        future.set_exception(error)
+    if isinstance(outcome, Exception) and not isinstance(outcome, StoreError):
+        future.set_exception(outcome)
     else:
-        future.set_result(answer)
+        future.set_result(outcome)

@@ -237,7 +237,6 @@ def _make_durable(connection: apsw.Connection, path: Path, patience: Patience) -
     if mode != "wal" or connection.pragma("synchronous") != 2:
         msg = f"{path}: its file system cannot keep a write-ahead log: use a local disk"
         raise StoreUnavailable(msg)
-    connection.pragma("wal_autocheckpoint", 4000)  # pages
     connection.pragma("journal_size_limit", 64 << 20)
     # A process that was killed after it had written a commit and before it had synced it leaves us
     # that commit, to be read and acknowledged as if it were durable. A checkpoint begins with a

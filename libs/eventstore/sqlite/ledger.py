@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import IntEnum
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +13,7 @@ import apsw
 
 from libs.eventstore.bounds import check_append, check_stream
 from libs.eventstore.port import (
+    Append,
     Appended,
     Expected,
     ExpectedState,
@@ -37,6 +38,15 @@ UPDATE streams SET max_count = ?, max_age = ?, truncate_before = ?, custom = ? W
 """
 
 
+CHECKPOINT = 4000
+"""Pages in the write-ahead log from which on they are moved home: 16 MB, some tens of ms."""
+
+STREAMS = 8192
+"""Streams of which a transaction may remember where they end, from those before: about 2 MB."""
+
+Row = tuple[int, int, int, bytes, int, int, bytes, bytes]
+
+
 class State(IntEnum):
     """What became of a stream."""
 
@@ -55,16 +65,15 @@ class Stream(NamedTuple):
 
     def meets(self, expected: ExpectedState) -> bool:
         """Say whether the stream is where a writer expects it."""
+        if expected is Expected.ANY:
+            return True
+        if not isinstance(expected, Expected):
+            return expected == self.revision
         there = self.revision >= 0 and self.state == State.OPEN
-        match expected:
-            case Expected.ANY:
-                return True
-            case Expected.NO_STREAM:
-                return not there
-            case Expected.EXISTS:
-                return there
-            case _:
-                return expected == self.revision
+        return there == (expected is Expected.EXISTS)
+
+
+NOWHERE = Stream(0, State.OPEN, -1, 0)
 
 
 class Types(dict[str, int]):
@@ -94,10 +103,15 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._patience = Patience(LOCK_WAIT)
         self._connection = open_writer(path, self._patience)
+        self._connection.set_wal_hook(self._note)
         self._types = Types(self._connection)
+        self._streams: dict[str, Stream] = {}  # open ones, while nobody else has written
+        self._version: object = None
         self._now = 0
         self.head = 0
         """Position of the last event, within the transaction."""
+        self.checkpoint_at = CHECKPOINT
+        self._pages = 0
 
     def begin(self, patience: float) -> bool:
         """Take the right to write; False when another process had it for ``patience`` seconds."""
@@ -106,18 +120,36 @@ class Ledger:
             self._connection.execute("BEGIN IMMEDIATE")
         except apsw.BusyError:
             return False
-        last = self._connection.execute(LAST).fetchone() or (0, 0)
-        self.head = last[0]
-        self._now = max(time.time_ns() // 1000, last[1])  # clocks go back, the log does not
+        # It changes with every commit of another connection, and never with our own.
+        version = self._connection.execute("PRAGMA data_version").get
+        if version != self._version or len(self._streams) > STREAMS:
+            self._streams.clear()
+            self.head, self._now = self._connection.execute(LAST).fetchone() or (0, 0)
+            self._version = version
+        self._now = max(time.time_ns() // 1000, self._now)  # clocks go back, the log does not
         return True
 
     def commit(self) -> None:
         """Make everything since ``begin`` durable."""
         self._connection.execute("COMMIT")
 
+    def is_checkpoint_due(self) -> bool:
+        """Say whether the write-ahead log has grown so long that it should be moved home."""
+        return self._pages >= self.checkpoint_at
+
+    def checkpoint(self) -> None:
+        """Move what the write-ahead log holds to its place, as far as readers allow.
+
+        SQLite would do it within a commit, which then takes a hundred times as long.
+        """
+        self._pages = 0
+        with suppress(apsw.Error):  # what is committed stays so, here or there
+            self._connection.wal_checkpoint()
+
     def rollback(self) -> None:
         """Forget everything since ``begin``."""
-        self._types.clear()
+        self._forget()
+        self._version = None
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -127,20 +159,45 @@ class Ledger:
 
     def append(self, name: str, events: Sequence[NewEvent], expected: ExpectedState) -> Appended:
         """Append to one stream; see the port."""
-        check_append(name, events, expected)
-        stream = self._find(name)
-        if stream.meets(expected):
-            if not events:
-                return _empty(stream)
-            try:
-                return self._write(name, stream, events)
-            except apsw.ConstraintError as error:
-                if "UNIQUE" not in str(error):
-                    raise
+        try:
+            return self.append_together([Append(name, events, expected)])[0]
+        except (WrongExpectedRevision, apsw.ConstraintError) as error:
+            if isinstance(error, apsw.ConstraintError) and "UNIQUE" not in str(error):
+                raise
         # The stream is elsewhere, or has one of these ids: has it got all of them, in this order?
+        stream = self._find(name)
         if first := self._repeated(stream, events, expected):
             return first
         raise _conflict(name, stream, expected)
+
+    def append_together(self, appends: Sequence[Append]) -> list[Appended]:
+        """Append to many streams, all or nothing.
+
+        Raises whatever hinders one of them, be it that it was done before.
+        """
+        rows: list[Row] = []
+        answers: list[Appended] = []
+        position, streams, types, now = self.head, self._streams, self._types, self._now
+        with self._all_or_nothing():
+            for name, events, expected in appends:
+                check_append(name, events, expected)
+                stream = streams.get(name) or self._find(name)
+                if not stream.meets(expected):
+                    raise _conflict(name, stream, expected)
+                if not events:
+                    answers.append(_empty(stream))
+                    continue
+                key, revision = self._opened(name, stream), stream.revision
+                for e in events:
+                    position += 1
+                    revision += 1
+                    id_, type_ = e.id.bytes, types[e.type]
+                    rows.append((position, key, revision, id_, type_, now, e.data, e.metadata))
+                streams[name] = Stream(key, State.OPEN, revision, position)
+                answers.append(Appended(revision, position))
+            self._connection.executemany(INSERT, rows)
+        self.head = position
+        return answers
 
     def delete(self, name: str, expected: ExpectedState) -> None:
         """Hide a stream's events; see the port."""
@@ -149,6 +206,7 @@ class Ledger:
             raise StreamNotFound(f"there is no stream {name!r}")
         if not stream.meets(expected):
             raise _conflict(name, stream, expected)
+        self._streams.pop(name, None)
         self._connection.execute(
             "UPDATE streams SET state = ?, floor = ? WHERE id = ?",
             (State.DELETED, stream.revision + 1, stream.id),
@@ -160,6 +218,7 @@ class Ledger:
         stream = self._find(name)
         if not stream.meets(expected):
             raise _conflict(name, stream, expected)
+        self._streams.pop(name, None)
         self._set_state(stream.id or self._intern(name), State.TOMBSTONED)
 
     def govern(self, name: str, metadata: StreamMetadata) -> None:
@@ -179,38 +238,41 @@ class Ledger:
         )
 
     def _find(self, name: str) -> Stream:
+        if known := self._streams.get(name):
+            return known
         row = self._connection.execute(FIND, (name,)).fetchone()
-        stream = Stream(*row) if row else Stream(0, State.OPEN, -1, 0)
+        stream = Stream(*row) if row else NOWHERE
         if stream.state == State.TOMBSTONED:
             raise StreamTombstoned(f"stream {name!r} was ended for ever")
         return stream
 
-    def _write(self, name: str, stream: Stream, events: Sequence[NewEvent]) -> Appended:
-        """Insert all of the events or, with a ConstraintError, none."""
-        key, types, now = stream.id or self._intern(name), self._types, self._now
-        rows = [
-            (position, key, revision, e.id.bytes, types[e.type], now, e.data, e.metadata)
-            for position, revision, e in zip(
-                count(self.head + 1), count(stream.revision + 1), events
-            )
-        ]
-        if len(rows) == 1:
-            self._connection.execute(INSERT, rows[0])
-        else:
-            self._insert_all(rows)
+    def _opened(self, name: str, stream: Stream) -> int:
+        """Answer the number of a stream that is about to be written, and open it if it is not."""
         if stream.state == State.DELETED:
-            self._set_state(key, State.OPEN)
-        self.head += len(rows)
-        return Appended(stream.revision + len(rows), self.head)
+            self._set_state(stream.id, State.OPEN)
+        return stream.id or self._intern(name)
 
-    def _insert_all(self, rows: Sequence[tuple[object, ...]]) -> None:
+    def _note(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _forget(self) -> None:
+        self._types.clear()
+        self._streams.clear()
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Take back what was done within, if any of it is refused."""
         execute = self._connection.execute
         execute("SAVEPOINT part")
         try:
-            self._connection.executemany(INSERT, rows)
-        except apsw.ConstraintError:  # after any other error there is no transaction any more
-            execute("ROLLBACK TO part")
-            execute("RELEASE part")
+            yield
+        except BaseException as refusal:
+            self._forget()
+            # After any other of SQLite's errors there is no transaction any more.
+            if isinstance(refusal, apsw.ConstraintError) or not isinstance(refusal, apsw.Error):
+                execute("ROLLBACK TO part")
+                execute("RELEASE part")
             raise
         execute("RELEASE part")
 

@@ -50,12 +50,11 @@ class SqliteStore:
         self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
     ) -> Appended:
         """Append to one stream; see the port."""
-        return _or_raise(await self._submit_append(stream, events, expected))
+        return _or_raise(await self._commits.submit(Append(stream, events, expected)))
 
     async def append_batch(self, appends: Sequence[Append]) -> list[Appended | StoreError]:
         """Append to many streams; see the port."""
-        parts = [self._submit_append(part.stream, part.events, part.expected) for part in appends]
-        return await asyncio.gather(*parts)
+        return await asyncio.gather(*[self._commits.submit(part) for part in appends])
 
     async def read_stream(
         self,
@@ -162,11 +161,6 @@ class SqliteStore:
         await self._commits.close()
         self._reader.close()
         await asyncio.to_thread(self._ledger.close)  # the last one out moves the log's tail home
-
-    def _submit_append(
-        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
-    ) -> "asyncio.Future[Appended | StoreError]":
-        return self._commits.submit(partial(self._ledger.append, stream, events, expected))
 
     async def _write(self, work: Callable[[], None]) -> None:
         _or_raise(await self._commits.submit(work))

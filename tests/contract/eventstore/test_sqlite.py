@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import resource
+import threading
 import time
 from pathlib import Path
 from uuid import UUID
@@ -257,3 +258,45 @@ async def test_close_after_all_tasks_were_cancelled(tmp_path: Path) -> None:
     assert positions == list(range(1, len(positions) + 1))
     await store.append("order-1", some(1), Expected.ANY)
     await store.close()
+
+
+def commits_of(store: SqliteStore, seconds: float) -> list[bool]:
+    """Notes, from now on, whether a commit was made on the event loop; each takes so long."""
+    seen, commit = [], store._ledger.commit
+
+    def slow() -> None:
+        seen.append(threading.current_thread() is threading.main_thread())
+        time.sleep(seconds)
+        commit()
+
+    store._ledger.commit = slow  # type: ignore[method-assign]
+    return seen
+
+
+async def test_slow_disk_holds_up_the_loop_once(embedded: SqliteStore) -> None:
+    """A commit that takes its time is made on the event loop once; the next ones are not."""
+    seen = commits_of(embedded, 10 * commits.QUICK)
+    for number in range(4):
+        await embedded.append(f"order-{number}", some(1), Expected.NO_STREAM)
+    assert seen == [True, False, False, False]
+
+
+async def test_quick_disk_is_tried_again(
+    embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some time after a slow commit the next one is made on the event loop again."""
+    monkeypatch.setattr(commits, "SHUN", 1)
+    seen = commits_of(embedded, 2 * commits.QUICK)
+    await embedded.append("order-1", some(1), Expected.NO_STREAM)
+    await asyncio.sleep(1)
+    await embedded.append("order-2", some(1), Expected.NO_STREAM)
+    assert seen == [True, True]
+
+
+async def test_write_ahead_log_is_moved_home(embedded: SqliteStore, tmp_path: Path) -> None:
+    """However much is written, the write-ahead log stays about as long as it may."""
+    embedded._ledger.checkpoint_at = 100  # pages of 4096 bytes
+    for _ in range(200):
+        await embedded.append("order-1", some(1, data=bytes(10_000)), Expected.ANY)
+    assert (tmp_path / "log.db-wal").stat().st_size < 2 * 100 * 4096
+    assert (tmp_path / "log.db").stat().st_size > 190 * 10_000

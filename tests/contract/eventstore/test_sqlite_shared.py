@@ -10,7 +10,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from libs.eventstore.port import Expected, StoreCorrupt, StoreUnavailable
+from libs.eventstore.port import (
+    Appended,
+    Expected,
+    StoreCorrupt,
+    StoreUnavailable,
+    StreamTombstoned,
+    WrongExpectedRevision,
+)
 from libs.eventstore.sqlite import SqliteStore, commits, feed, open_sqlite
 from tests.contract.eventstore.peer import Peer
 from tests.contract.eventstore.scene import follow, following, held, ids, some, stream_of
@@ -118,3 +125,22 @@ async def test_checkpoint_of_another_log_is_refused(embedded: SqliteStore) -> No
     await embedded.append("order-1", some(3), Expected.NO_STREAM)
     with pytest.raises(StoreCorrupt, match="checkpoint 4 belongs to another log"):
         await follow(embedded, 1, after=4)
+
+
+async def test_what_another_process_wrote_counts_at_once(
+    embedded: SqliteStore, tmp_path: Path
+) -> None:
+    """Where a stream ends, and what became of it, is never taken from memory when others wrote."""
+    other = await open_sqlite(tmp_path / "log.db")
+    events = some(6)
+    for number, (event, store) in enumerate(zip(events, [embedded, other] * 3, strict=True)):
+        expected = number - 1 if number else Expected.NO_STREAM
+        assert await store.append("order-1", [event], expected) == Appended(number, number + 1)
+    await other.delete("order-1", 5)
+    with pytest.raises(WrongExpectedRevision):
+        await embedded.append("order-1", some(1), Expected.EXISTS)
+    assert (await embedded.append("order-1", some(1), Expected.NO_STREAM)).revision == 6
+    await other.tombstone("order-1", 6)
+    with pytest.raises(StreamTombstoned):
+        await embedded.append("order-1", some(1), 6)
+    await other.close()
