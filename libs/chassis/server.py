@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 from equiloop.customers.v1 import organisation_service_pb2 as _organisation  # noqa: F401 - loads the descriptors
 from equiloop.customers.v1 import service_pb2 as _customers  # noqa: F401
+from equiloop.feedback.v1 import community_service_pb2 as _community  # noqa: F401
+from equiloop.feedback.v1 import conversation_service_pb2 as _conversation  # noqa: F401
 from equiloop.feedback.v1 import market_service_pb2 as _market  # noqa: F401
 from equiloop.feedback.v1 import routing_service_pb2 as _routing  # noqa: F401
 from equiloop.feedback.v1 import service_pb2 as _feedback  # noqa: F401
@@ -23,6 +25,8 @@ from libs.contract.options import is_internal, is_query, methods
 CONTRACT = (
     "equiloop.customers.v1.CustomerService",
     "equiloop.customers.v1.OrganisationService",
+    "equiloop.feedback.v1.CommunityService",
+    "equiloop.feedback.v1.ConversationService",
     "equiloop.feedback.v1.FeedbackService",
     "equiloop.feedback.v1.MarketService",
     "equiloop.feedback.v1.RoutingService",
