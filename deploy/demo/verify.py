@@ -11,7 +11,7 @@ from libs.contract.events import CODEC
 from libs.eventstore.port import EventStore
 from libs.projection import Database, View, rebuild
 from libs.projection.duck import DuckDatabase
-from libs.projection.parking import SCHEMA
+from libs.projection.parking import PARKING
 from libs.projection.runner import digest
 from libs.projection.sqlite import SqliteDatabase
 from services.customers.views import VIEWS as CUSTOMERS
@@ -50,7 +50,7 @@ async def compare(store: EventStore, service: str, live: Path, fresh: Path) -> l
     shutil.rmtree(fresh, ignore_errors=True)
     rebuilt = await rebuild(store, CODEC, kind(fresh), views, await store.head())
     running: Database[Any] = kind(live)
-    running.open([*(view.schema for view in views), SCHEMA], digest(views))
+    running.open([*(view.schema for view in views), *PARKING], digest(views))
     try:
         return await asyncio.to_thread(_tables, service, views, running, rebuilt.database)
     finally:

@@ -30,6 +30,8 @@ def status(service: str, stub: OperationsServiceStub) -> bool:
             line += f", behind for {each.behind.seconds} s"
         if each.parked_stream_count:
             line += f", {each.parked_stream_count} parked, {each.held_back_event_count} held back"
+        if each.mended_views:
+            line += f", to be made anew by a restart: {', '.join(each.mended_views)}"
         print(line + (f": {each.last_error}" if each.last_error else ""))
     return not any(
         each.parked_stream_count or each.state == api.FOLLOWER_STATE_STANDING_STILL

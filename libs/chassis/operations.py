@@ -101,6 +101,7 @@ class Operations(OperationsServiceServicer):
             if (projection := projections.get(following.name)) is not None:
                 follower.kind = api.FOLLOWER_KIND_PROJECTION
                 follower.views.extend(projection.views)
+                follower.mended_views.extend(projection.mended)
                 follower.parked_stream_count = len(projection.parked)
                 follower.held_back_event_count = projection.parked.held
         return response

@@ -42,6 +42,10 @@ class Database(Protocol, Generic[C_co]):
         """Make ready a file for this ``digest`` of all views; older ones are thrown away."""
         ...
 
+    def anew(self, schemas: Iterable[str], digest: str) -> None:
+        """Throw all rows away, and open a file that has none."""
+        ...
+
     def write(self, position: int, change: Callable[[C_co], None]) -> None:
         """Run ``change`` and set the checkpoint to ``position``, in one transaction."""
         ...

@@ -12,7 +12,7 @@ import duckdb
 
 from libs.eventstore.port import RecordedEvent
 from libs.projection.database import nothing
-from libs.projection.files import one_version
+from libs.projection.files import one_version, throw_away
 
 _CHECKPOINT = "CREATE TABLE IF NOT EXISTS checkpoint (position BIGINT NOT NULL)"
 
@@ -33,11 +33,11 @@ class DuckDatabase:
         """Keep the file in ``folder``; use at most ``threads`` for a query."""
         self._folder, self._threads = folder, threads
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
 
     def open(self, schemas: Iterable[str], digest: str) -> None:
         """Open or make the file of this version."""
         path = one_version(self._folder, digest, "duckdb")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
         try:
             self._writer = duckdb.connect(str(path), config={"threads": self._threads})
         except duckdb.Error as error:
@@ -45,6 +45,12 @@ class DuckDatabase:
             raise OSError(message) from error
         for schema in (*schemas, _CHECKPOINT):
             self._writer.execute(schema)
+
+    def anew(self, schemas: Iterable[str], digest: str) -> None:
+        """Throw all rows away, and open a file that has none."""
+        self.close()
+        throw_away(one_version(self._folder, digest, "duckdb"))
+        self.open(schemas, digest)
 
     def write(self, position: int, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         """Change rows and checkpoint in one transaction."""

@@ -24,7 +24,7 @@ from libs.eventstore.port import RecordedEvent, StoreError
 from libs.projection.database import Connection, Database, Fact
 from libs.projection.following import said
 from libs.projection.parking import Books, Key, Parked, ParkedStreams
-from libs.projection.view import View
+from libs.projection.view import View, is_by_stream
 
 C = TypeVar("C", bound=Connection)
 log = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ class Folder(Generic[C]):
     def __init__(self, codec: Codec, database: Database[C], views: Sequence[View[C]]) -> None:
         """Fold into ``views``, kept in ``database`` (which is open)."""
         self._codec, self._database, self._views = codec, database, views
-        self.parked = ParkedStreams(database.rows("parked"))
+        self._joining = {view.name for view in views if not is_by_stream(view)}
+        self.read()
         self.by_type: Mapping[str, Sequence[str]] = {
             event.DESCRIPTOR.full_name: [view.name for view in views if event in view.handles]
             for event in frozenset[type[Message]]().union(*(view.handles for view in views))
@@ -96,10 +97,24 @@ class Folder(Generic[C]):
             await self.fold(events[:half], share, done)
             await self.fold(events[half:], share, done)
 
-    async def settle(self, position: int, books: Books) -> None:
-        """Change parked streams alone, at the checkpoint ``position``."""
-        await self._database.fold(position, (), _fold_none, lambda db: self.parked.write(db, books))
+    def read(self) -> None:
+        """Know what is parked in the database, and which views were mended."""
+        self.parked = ParkedStreams(self._database.rows("parked"))
+        self.mended = {view for (view,) in self._database.rows("mended")}
+        """Views whose rows may not be those of a replay."""
+
+    async def release(self, position: int, keys: Iterable[Key]) -> None:
+        """Park ``keys`` no more, now that they are folded up to the checkpoint ``position``."""
+        books: dict[Key, Parked | None] = dict.fromkeys(keys)
+        mended = {view for view, _ in books} & self._joining
+
+        def change(db: C) -> None:
+            self.parked.write(db, books)
+            self.parked.mend(db, mended - self.mended)
+
+        await self._database.fold(position, (), _fold_none, change)
         self.parked.apply(books)
+        self.mended |= mended
 
     async def _park(self, event: RecordedEvent, share: Share, failure: Unfoldable) -> int:
         """Fold ``event`` where that can be done, and park its stream elsewhere."""

@@ -4,7 +4,7 @@ What is held back is not copied: the log has it. A parked stream is known by the
 not be folded, and by the position from which its events still are to be folded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from libs.projection.database import Connection
@@ -13,7 +13,7 @@ MOST = 10_000
 """Streams that may be parked at a time, over all views of a database. One that would be more
 brings its views to a stand: so much poison is a fault of the fold, or of a writer."""
 
-SCHEMA = """
+_PARKED = """
     CREATE TABLE IF NOT EXISTS parked (
         view VARCHAR NOT NULL,
         stream VARCHAR NOT NULL,
@@ -28,6 +28,14 @@ SCHEMA = """
         PRIMARY KEY (view, stream)
     )
 """
+_MENDED = """
+    CREATE TABLE IF NOT EXISTS mended (
+        view VARCHAR NOT NULL -- folded what was held back later than a replay does
+    )
+"""
+PARKING = (_PARKED, _MENDED)
+"""The tables that a database keeps beside those of its views."""
+
 _INSERT = "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UPDATE = """
     UPDATE parked SET position = ?, revision = ?, event = ?, type = ?, reason = ?, time = ?,
@@ -122,6 +130,12 @@ class ParkedStreams:
                 db.execute(_UPDATE, (*row[2:], *key))
             else:
                 db.execute(_INSERT, tuple(row))
+
+    @staticmethod
+    def mend(db: Connection, views: Iterable[str]) -> None:
+        """Note that rows of ``views`` may not be those of a replay."""
+        for view in views:
+            db.execute("INSERT INTO mended VALUES (?)", (view,))
 
     def apply(self, books: Books) -> None:
         """Change what is in memory, once the transaction is committed."""

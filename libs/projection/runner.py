@@ -4,7 +4,7 @@ import asyncio
 import gc
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from libs.projection.database import Connection, Database
 from libs.projection.draining import Draining
 from libs.projection.folding import Folder, News
 from libs.projection.following import Following
-from libs.projection.parking import SCHEMA, Key, Parked, ParkedStreams
+from libs.projection.parking import PARKING, Parked, ParkedStreams
 from libs.projection.view import View
 
 C = TypeVar("C", bound=Connection)
@@ -90,7 +90,9 @@ class Projection(Generic[C]):
         """Fold ``store`` into ``views``, kept in ``database``; ``name`` is for operators."""
         self._store = store
         self.database, self.views = database, tuple(view.name for view in views)
-        database.open([*(view.schema for view in views), SCHEMA], digest(views))
+        self._schemas = [*(view.schema for view in views), *PARKING]
+        self._digest = digest(views)
+        database.open(self._schemas, self._digest)
         self._folder = Folder(codec, database, views)
         self._news = News(self._folder.by_type, self.parked)
         self.following = Following(
@@ -116,6 +118,11 @@ class Projection(Generic[C]):
         """The streams that views hold back."""
         return self._folder.parked
 
+    @property
+    def mended(self) -> Iterable[str]:
+        """Views that folded what they had held back; a restart makes their rows anew."""
+        return sorted(self._folder.mended)
+
     async def check(self) -> None:
         """Raise StoreCorrupt when the views are ahead of the log: another one was folded in."""
         head = await self._store.head()
@@ -130,14 +137,19 @@ class Projection(Generic[C]):
     async def run(self) -> None:
         """Follow the log until cancelled; come again from the checkpoint when the store is lost.
 
-        What was parked is tried first: the release that begins here may have the fix.
+        What was parked is tried first: the release that begins here may have the fix. Where that
+        was of avail, or was before the process ended, all rows are made anew if any view joins
+        streams: folded in this order they might not be those of a replay.
         """
         is_first = True
 
         async def session() -> None:
             nonlocal is_first
-            if is_first and len(self.parked):
-                await self.retry()
+            if is_first:
+                if len(self.parked):
+                    await self.retry()
+                if self._folder.mended:
+                    self._begin_anew()
             is_first = False
             await self._follow()
 
@@ -191,13 +203,20 @@ class Projection(Generic[C]):
                 async for events in draining.events(self._store):
                     await self._folder.fold(events, draining, _ignore)
                 if draining.keys:
-                    released: dict[Key, Parked | None] = dict.fromkeys(draining.keys)
-                    await self._folder.settle(self.position, released)
+                    await self._folder.release(self.position, draining.keys)
         drained = [row for key, row in before.items() if key in draining.keys]
         stayed = [self.parked[key] for key in before if key not in draining.keys]
         for row in drained:
             log.warning("%s goes on with %r: %d events folded", row.view, row.stream, row.held)
         return Retried(drained, stayed)
+
+    def _begin_anew(self) -> None:
+        """Throw all rows away: the log is folded from its beginning, as a replay does."""
+        log.warning("%s begins anew: %s", self.following.name, ", ".join(self.mended))
+        self.database.anew(self._schemas, self._digest)
+        self._folder.read()
+        self._news = News(self._folder.by_type, self.parked)
+        self.following.position = -1
 
     async def _follow(self) -> None:
         """Follow the log until the subscription ends."""

@@ -61,6 +61,12 @@ class SqliteDatabase:
             message = f"cannot open the read models in {path}: {error}"
             raise OSError(message) from error
 
+    def anew(self, schemas: Iterable[str], digest: str) -> None:
+        """Throw all rows away, and open a file that has none."""
+        self.close()
+        throw_away(one_version(self._folder, digest, "db"))
+        self.open(schemas, digest)
+
     def _open(self, path: str, schemas: Iterable[str]) -> None:
         self._writer = self._connect(path)
         self._writer.execute("PRAGMA journal_mode = WAL")

@@ -16,6 +16,11 @@ class View(Protocol, Generic[C_contra]):
     ``schema`` is DDL, ``tables`` what it makes (for comparing a rebuilt view with the live one),
     ``handles`` the events it folds. Change ``version`` when the fold means something else: the
     service then builds its read models anew from the log.
+
+    A view may say ``by_stream = True`` when what it makes of a stream does not depend on whether
+    events of other streams, or of streams in other views, came before or after. Held-back streams
+    of such a view can be folded later, and the rows are those of a replay. Rows of any other view
+    are made anew when the service starts after that.
     """
 
     @property
@@ -32,6 +37,11 @@ class View(Protocol, Generic[C_contra]):
     def fold(self, db: C_contra, facts: Sequence[Fact]) -> None:
         """Change the rows by ``facts`` (of the handled types, in log order), in a transaction."""
         ...
+
+
+def is_by_stream(view: View[Any]) -> bool:
+    """Say whether a view has said that streams do not meet in it."""
+    return bool(getattr(view, "by_stream", False))
 
 
 Folds = Mapping[type[Message], Callable[[Any, Any, Fact], None]]

@@ -34,6 +34,7 @@ class CustomerDirectory:
     """Customers in the order of their ids, by cohort, segment or manager."""
 
     name = "customer_directory"
+    by_stream = True
     version = 1
     tables = ("customer", "segment")
     schema = """

@@ -30,6 +30,7 @@ class FeedbackInbox:
     """Feedback in the order in which it was recorded, by customer, theme or channel."""
 
     name = "feedback_inbox"
+    by_stream = True
     version = 1
     tables = ("feedback", "theme")
     schema = """

@@ -41,6 +41,7 @@ class FeedbackToAction:
     """Links between feedback and actions, what became of the actions, and who was told when."""
 
     name = "feedback_to_action"
+    by_stream = True
     version = 1
     tables = ("action", "link", "told")
     schema = """

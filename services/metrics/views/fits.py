@@ -13,6 +13,7 @@ class Fits:
     """Every fit, as it was recorded."""
 
     name = "fits"
+    by_stream = True
     version = 1
     tables = ("fit",)
     schema = """

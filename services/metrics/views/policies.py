@@ -13,6 +13,7 @@ class Policies:
     """Every equity policy that was ever set; the last one counts."""
 
     name = "policies"
+    by_stream = True
     version = 1
     tables = ("policy",)
     schema = """

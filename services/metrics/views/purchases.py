@@ -58,7 +58,9 @@ class Purchases:
                 "name": text([event.customer for event in bought]),
                 "day": _days([event.purchase_time.seconds for event in bought]),
             }
-            run(db, _BUY, columns | _ledger(positions, bought))
+            answer = run(db, _BUY, columns | _ledger(positions, bought))
+            if answer["Count"].sum() != len(bought):
+                raise LookupError("a purchase of somebody whom Customers does not know")
         positions, refunded = of_type(facts, events.TransactionRefunded)
         if refunded:
             days = _days([event.refund_time.seconds for event in refunded])

@@ -66,6 +66,7 @@ class Tally:
     """
 
     version = 1
+    by_stream = True
     handles: frozenset[type[Message]] = frozenset({events.FeedbackCoded})
 
     def __init__(self, name: str, poison: Poison, error: Callable[[], Exception]) -> None:
@@ -80,6 +81,20 @@ class Tally:
             count = f"SELECT count(*) FROM {self.name} WHERE stream = ?"
             (number,) = db.execute(count, [stream]).fetchone()
             db.execute(f"INSERT INTO {self.name} VALUES (?, ?, ?)", [stream, number, position])
+            if self._poison.strikes(self.name, fact.recorded):
+                raise self._error()
+
+
+class Joining(Tally):
+    """Numbers all events together: what comes later than in the log has another number."""
+
+    by_stream = False
+
+    def fold(self, db: Any, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            (number,) = db.execute(f"SELECT count(*) FROM {self.name}").fetchone()
+            row = [fact.recorded.stream, number, fact.recorded.position]
+            db.execute(f"INSERT INTO {self.name} VALUES (?, ?, ?)", row)
             if self._poison.strikes(self.name, fact.recorded):
                 raise self._error()
 
@@ -190,6 +205,7 @@ class Scene:
         self.store = cast("EventStore", store or self.log)
         self._engine, self._folder = engine, folder
         self.error: Callable[[], Exception] = lambda: ValueError("poison")
+        self.kind = Tally
         self.start()
 
     def start(self) -> None:
@@ -198,7 +214,7 @@ class Scene:
         self.live = self._projection(self.mortal)
 
     def views(self) -> list[Tally]:
-        return [Tally(name, self.poison, self._fail) for name in self.VIEWS]
+        return [self.kind(name, self.poison, self._fail) for name in self.VIEWS]
 
     def _fail(self) -> Exception:
         return self.error()
