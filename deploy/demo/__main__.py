@@ -15,6 +15,7 @@ from deploy.local.errors import LocalError
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
 from libs.eventstore.port import StoreError
+from libs.projection import Poisoned
 
 HOME = Path("var/demo")
 """One directory a log: read models of one log are nonsense on another."""
@@ -50,7 +51,7 @@ def main() -> int:
     except grpc.aio.AioRpcError as error:
         print(f"demo: {error.code().name}: {error.details()}", file=sys.stderr)
         return 1
-    except (LocalError, StoreError, OSError, ImportFailed) as error:
+    except (LocalError, StoreError, OSError, ImportFailed, Poisoned) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0 if equal else 1

@@ -92,6 +92,16 @@ FAULTS: dict[str, Callable[[Config], object]] = {
     "pages cannot read the position": lambda config: host(config)["typed_per_filter_config"][
         "envoy.filters.http.cors"
     ].update(expose_headers=""),
+    "operations are led to any process": lambda config: host(config)["routes"].insert(
+        0,
+        {
+            "match": {"prefix": "/equiloop.operations.v1.OperationsService/"},
+            "route": {"cluster": "customers"},
+        },
+    ),
+    "operations have REST": lambda config: manager(config)["http_filters"][4]["typed_config"][
+        "services"
+    ].append("equiloop.operations.v1.OperationsService"),
     "the admin is open": lambda config: config["admin"]["address"]["socket_address"].update(
         address="0.0.0.0"
     ),
