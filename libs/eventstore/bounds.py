@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from libs.eventstore import system
 from libs.eventstore.port import (
     MAX_APPEND_EVENTS,
     MAX_EVENT_BYTES,
     MAX_STREAM_NAME,
+    AccessDenied,
     ExpectedState,
     NewEvent,
     TooLarge,
@@ -14,7 +16,8 @@ from libs.eventstore.port import (
 
 def check_stream(stream: str) -> None:
     """Refuse a name that no stream can have. Raises TooLarge, ValueError."""
-    size = len(stream.encode())
+    name = system.governed(stream) or stream
+    size = len(name.encode())
     if size > MAX_STREAM_NAME:
         msg = f"stream name of {size} bytes: at most {MAX_STREAM_NAME} ({stream[:40]!r}…)"
         raise TooLarge(msg)
@@ -23,9 +26,23 @@ def check_stream(stream: str) -> None:
         raise ValueError(msg)
 
 
+def check_own(stream: str) -> None:
+    """Refuse to change a stream that the store keeps for itself. Raises AccessDenied."""
+    if system.is_system(stream):
+        msg = f"stream {stream!r}: those whose names begin with '$' are kept by the store"
+        raise AccessDenied(msg)
+
+
 def check_append(stream: str, events: Sequence[NewEvent], expected: ExpectedState) -> None:
-    """Refuse an append that is too large or makes no sense. Raises TooLarge, ValueError."""
+    """Refuse an append that is too large or makes no sense.
+
+    Raises TooLarge, ValueError, AccessDenied.
+    """
     check_stream(stream)
+    if system.governed(stream) is None:
+        check_own(stream)
+    elif events:
+        system.read(events[-1].data)
     if isinstance(expected, int) and expected < 0:
         msg = f"stream {stream!r}: revision {expected} expected; say NO_STREAM, ANY or EXISTS"
         raise ValueError(msg)

@@ -94,10 +94,13 @@ class Filter:
 
     ``types`` are exact event types; ``prefixes`` are beginnings of stream names, compared
     character by character (case counts, ``%``, ``*`` and ``.`` are ordinary characters).
+    Events in the store's own streams, whose names begin with ``$``, are left out unless
+    ``system`` asks for them, too.
     """
 
     types: frozenset[str] = field(default_factory=frozenset)
     prefixes: tuple[str, ...] = ()
+    system: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,10 @@ class TooLarge(StoreError):
     """An event, an append or a stream name is over its bound; the message says by how much."""
 
 
+class AccessDenied(StoreError):
+    """The stream is the store's own, or not for whoever asks."""
+
+
 class StoreUnavailable(StoreError):
     """The store cannot be reached or cannot write now; the same append may safely be sent again."""
 
@@ -178,9 +185,13 @@ class EventStore(Protocol):
         was deleted, too. KurrentDB knows repeated ids under ``ANY`` and ``EXISTS`` only while
         they are in its cache of recent writes: whoever must be sure names the revision.
 
+        Of the store's own streams, metastreams (``$$name``) alone take events, whose data are the
+        metadata of stream ``name``, as JSON.
+
         An append whose task is cancelled may or may not have been written.
-        Raises WrongExpectedRevision, StreamTombstoned, TooLarge, StoreUnavailable; ValueError for
-        an empty stream name or type and for one id twice in an append.
+        Raises WrongExpectedRevision, StreamTombstoned, TooLarge, AccessDenied, StoreUnavailable;
+        ValueError for an empty stream name or type, for one id twice in an append, and for what is
+        no metadata.
         """
         ...
 
@@ -241,7 +252,7 @@ class EventStore(Protocol):
         ...
 
     async def head(self) -> int:
-        """Position of the last event in the log (0: empty)."""
+        """Position of the last event in the log, the store's own among them (0: empty)."""
         ...
 
     async def delete(self, stream: str, expected: ExpectedState) -> None:
@@ -269,7 +280,8 @@ class EventStore(Protocol):
     async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
         """Replace what governs a stream, whether or not it has events yet.
 
-        ``custom`` must be JSON. Raises StreamTombstoned.
+        This appends to its metastream, which keeps the history. ``custom`` must be JSON. Raises
+        StreamTombstoned, AccessDenied.
         """
         ...
 

@@ -17,7 +17,7 @@ from kurrentdbclient.protos.v1.streams_pb2 import (
 )
 
 from libs.eventstore.port import Appended, EventStore, Expected, WrongExpectedRevision
-from services.eventstore import metastreams, wire
+from services.eventstore import wire
 from services.eventstore.drafts import Draft, Drafts, draft
 from services.eventstore.drain import Drain, Draining
 from services.eventstore.errors import Context, append_error, told
@@ -75,12 +75,7 @@ class Appending:
         if whole.timeout <= 0:
             raise TimeoutError("the append's deadline has passed")
         async with asyncio.timeout(whole.timeout):
-            append = (
-                metastreams.append(self._store, whole.stream, whole.events, whole.expected)
-                if metastreams.is_metastream(whole.stream)
-                else self._store.append(whole.stream, whole.events, whole.expected)
-            )
-            return await append
+            return await self._store.append(whole.stream, whole.events, whole.expected)
 
 
 async def _only(requests: AsyncIterator[AppendReq]) -> Draft:

@@ -16,6 +16,7 @@ from kurrentdbclient.protos.v1 import shared_pb2, status_pb2
 
 from libs.eventstore.port import (
     MAX_EVENT_BYTES,
+    AccessDenied,
     Expected,
     StoreCorrupt,
     StoreUnavailable,
@@ -47,6 +48,8 @@ def append_error(error: Exception, stream: str) -> status_pb2.Status:
         case TooLarge():
             code = code_pb2.INVALID_ARGUMENT
             detail = shared_pb2.MaximumAppendSizeExceeded(maxAppendSize=MAX_EVENT_BYTES)
+        case AccessDenied():
+            code, detail = code_pb2.PERMISSION_DENIED, shared_pb2.AccessDenied()
         case TimeoutError():
             code, detail = code_pb2.DEADLINE_EXCEEDED, shared_pb2.Timeout()
         case StoreUnavailable():  # no detail says it, and clients show the message of one without
@@ -88,6 +91,9 @@ def _status(error: Exception, stream: str) -> tuple[grpc.StatusCode, str, Traile
             kind = ("exception", "maximum-append-size-exceeded")
             bound = ("maximum-append-size", str(MAX_EVENT_BYTES))
             return grpc.StatusCode.INVALID_ARGUMENT, str(error), (kind, bound)
+        case AccessDenied():
+            trailers = (("exception", "access-denied"),)
+            return grpc.StatusCode.PERMISSION_DENIED, str(error), trailers
         case ValueError():
             code = grpc.StatusCode.INVALID_ARGUMENT
         case StoreUnavailable() | Draining():

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from kurrentdbclient.protos.v1.streams_pb2 import ReadReq
@@ -13,14 +13,19 @@ from services.eventstore.wire import BadRequest
 MAX_REGEX = 64 << 10
 """Longest regular expression, in characters."""
 
+EVERYTHING = Filter(system=True)
+
 Expression = ReadReq.Options.FilterOptions.Expression
 
 
 @dataclass(frozen=True)
 class Sieve:
-    """`filter` is what the store selects by itself; of that, `accepts` (None: all) is wanted."""
+    """`filter` is what the store selects by itself; of that, `accepts` (None: all) is wanted.
 
-    filter: Filter = field(default_factory=Filter)
+    The store's own events are selected like all others: clients leave them out by their filters.
+    """
+
+    filter: Filter = EVERYTHING
     accepts: Callable[[RecordedEvent], object] | None = None
 
     def sift(self, events: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
@@ -54,7 +59,7 @@ def exact_names(regex: str) -> frozenset[str] | None:
 
 def _by_stream(expression: Expression) -> Sieve:
     if not expression.regex:
-        return Sieve(Filter(prefixes=tuple(expression.prefix)))
+        return Sieve(Filter(prefixes=tuple(expression.prefix), system=True))
     search = _compiled(expression.regex).search
     return Sieve(accepts=lambda event: search(event.stream))
 
@@ -64,7 +69,7 @@ def _by_type(expression: Expression) -> Sieve:
         prefixes = tuple(expression.prefix)
         return Sieve(accepts=lambda event: event.type.startswith(prefixes))
     if (names := exact_names(expression.regex)) is not None:
-        return Sieve(Filter(types=names))
+        return Sieve(Filter(types=names, system=True))
     # Types are few and events are many, so each type is searched once.
     search = lru_cache(maxsize=1024)(_compiled(expression.regex).search)
     return Sieve(accepts=lambda event: search(event.type))

@@ -5,9 +5,10 @@ serialised here and written as bytes, with one await for each.
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from kurrentdbclient.protos.v1.streams_pb2 import ReadReq
@@ -20,7 +21,8 @@ from libs.eventstore.port import (
     RecordedEvent,
     StreamNotFound,
 )
-from services.eventstore import metastreams, wire
+from libs.eventstore.system import STREAMS
+from services.eventstore import wire
 from services.eventstore.drain import Drain
 from services.eventstore.errors import Context, told
 from services.eventstore.filters import Sieve, sieve
@@ -85,9 +87,7 @@ class Reading:
     async def _read_stream(self, options: Options, answers: Answers) -> None:
         name = wire.stream_name(options.stream.stream_identifier)
         try:
-            if metastreams.is_metastream(name):
-                await answers.events([await metastreams.read(self._store, name)])
-            elif (span := stream_span(options)) is not None:
+            if (span := stream_span(options)) is not None:
                 batches = self._store.read_stream(
                     name,
                     start=span.start,
@@ -140,9 +140,10 @@ class Reading:
         and is told by its revision.
         """
         name = wire.stream_name(options.stream.stream_identifier)
-        if metastreams.is_metastream(name):
-            raise wire.BadRequest(f"{name!r}: a metastream can be read and not followed")
         head, seen = await self._store.head(), -1
+        if name == STREAMS:
+            await self._follow_links(options, answers, head)
+            return
         await answers.write(wire.confirmation(str(uuid4())))
         origin = options.stream.WhichOneof("revision_option")
         if origin == "revision":
@@ -155,14 +156,53 @@ class Reading:
             except StreamNotFound:
                 log.debug("following %r before its first event", name)
         news = Sieve(
-            Filter(prefixes=(name,)), lambda event: event.stream == name and event.revision > seen
+            Filter(prefixes=(name,), system=True),
+            lambda event: event.stream == name and event.revision > seen,
         )
         await self._follow(head, news, answers, checkpoints=False)
 
+    async def _follow_links(self, options: Options, answers: Answers, head: int) -> None:
+        """Follow the list of streams: it is read on whenever a stream has its first event."""
+        match options.stream.WhichOneof("revision_option"):
+            case "revision":
+                seen = wire.bounded(options.stream.revision)
+            case "end":
+                last = await self._links(backwards=True, limit=1)
+                seen = last[-1].revision if last else -1
+            case _:
+                seen = -1
+        await answers.write(wire.confirmation(str(uuid4())))
+
+        async def news() -> Sequence[RecordedEvent]:
+            nonlocal seen
+            if links := await self._links(start=seen + 1):
+                seen = links[-1].revision
+            return links
+
+        await answers.events(await news())
+        begun = Sieve(Filter(), lambda event: event.revision == 0)
+        await self._follow(head, begun, answers, checkpoints=False, instead=news)
+
+    async def _links(self, **span: Any) -> list[RecordedEvent]:
+        try:
+            batches = self._store.read_stream(STREAMS, **span)
+            return [link async for batch in batches for link in batch.events]
+        except StreamNotFound:
+            return []
+
     async def _follow(
-        self, after: int | None, wanted: Sieve, answers: Answers, *, checkpoints: bool
+        self,
+        after: int | None,
+        wanted: Sieve,
+        answers: Answers,
+        *,
+        checkpoints: bool,
+        instead: Callable[[], Awaitable[Sequence[RecordedEvent]]] | None = None,
     ) -> None:
-        """Write events as they come, checkpoints for spans without, and when the end is reached."""
+        """Write events as they come, checkpoints for spans without, and when the end is reached.
+
+        `instead` answers what is written in the place of events that come.
+        """
         position, live = after or 0, False
         batches = self._store.subscribe(after=after, filter=wanted.filter)
         async with closing(batches):
@@ -171,6 +211,8 @@ class Reading:
                 if live and not batch.caught_up:
                     await answers.write(wire.fell_behind(position))
                 if events := wanted.sift(batch.events):
+                    events = await instead() if instead else events
+                if events:
                     await answers.events(events)
                     position = events[-1].position
                 if checkpoints and batch.position > position:

@@ -26,6 +26,7 @@ class Twin:
     def __init__(self, store: EventStore, mark: int, patience: float) -> None:
         """Wait up to ``patience`` seconds for a subscription to come to the end of the log."""
         self.store, self.model, self._mark, self._patience = store, Model(), mark, patience
+        self._governed = mark
 
     # Writing
 
@@ -95,9 +96,12 @@ class Twin:
         same_error(answer, attempt(lambda: self.model.tombstone(stream, expected)))
 
     async def set_metadata(self, stream: str, metadata: StreamMetadata) -> None:
-        """Set metadata on both sides."""
-        answer = await outcome(self.store.set_stream_metadata(stream, metadata))
+        """Set metadata on both sides: the store's log grows by an event of its own."""
+        answer, before = await outcome(self.store.set_stream_metadata(stream, metadata)), self.head
         same_error(answer, attempt(lambda: self.model.set_metadata(stream, metadata)))
+        if not isinstance(answer, StoreError):
+            self._governed = await self.store.head()
+            assert self._governed > before
 
     # Reading
 
@@ -186,8 +190,9 @@ class Twin:
 
     @property
     def head(self) -> int:
-        """Where the log ends."""
-        return (self.model.log[-1].position or 0) if self.model.log else self._mark
+        """Where the log ends, be it with an event or with what governs a stream."""
+        last = self.model.log[-1].position if self.model.log else None
+        return max(last or 0, self._governed)
 
     def _same_events(self, batches: Sequence[Batch], expected: Sequence[Entry]) -> None:
         events = [event for batch in batches for event in batch.events]

@@ -9,6 +9,7 @@ from kurrentdbclient import exceptions as client
 from kurrentdbclient.streams import handle_streams_rpc_error
 
 from libs.eventstore.port import (
+    AccessDenied,
     Expected,
     ExpectedState,
     StoreCorrupt,
@@ -22,6 +23,7 @@ from libs.eventstore.port import (
 _KINDS = {
     grpc.StatusCode.DATA_LOSS: StoreCorrupt,
     grpc.StatusCode.INVALID_ARGUMENT: StoreError,
+    grpc.StatusCode.PERMISSION_DENIED: AccessDenied,
 }
 
 _MEANINGS = (

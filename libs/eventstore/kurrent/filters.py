@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from libs.eventstore.port import Filter, RecordedEvent
 
-SYSTEM = r"\$.+"
+OWN = r"\$.+"
 """Streams in which KurrentDB keeps its own events: statistics, indexes, metadata."""
 
 
@@ -31,17 +31,22 @@ def wanted(filter: Filter) -> Wanted:  # noqa: A002
         return Wanted(
             filter_include=filter.prefixes, filter_by_stream_name=True, filter_by_prefix=True
         )
-    return Wanted(filter_exclude=(SYSTEM,), filter_by_stream_name=True)
+    return Wanted(filter_exclude=() if filter.system else (OWN,), filter_by_stream_name=True)
 
 
 def selects(filter: Filter) -> Callable[[RecordedEvent], bool]:  # noqa: A002
-    """Answer the whole condition. A type that begins with "$" is KurrentDB's own unless named."""
-    types, prefixes = filter.types, filter.prefixes
+    """Answer the whole condition.
+
+    KurrentDB's own are streams that begin with "$" and, unless named, types that do.
+    """
+    types, prefixes, every = filter.types, filter.prefixes, filter.system
 
     def select(event: RecordedEvent) -> bool:
-        if types:
-            return event.type in types and (not prefixes or event.stream.startswith(prefixes))
-        return event.type[:1] != "$" and (not prefixes or event.stream.startswith(prefixes))
+        if not every and (event.stream[:1] == "$" or (not types and event.type[:1] == "$")):
+            return False
+        return (not types or event.type in types) and (
+            not prefixes or event.stream.startswith(prefixes)
+        )
 
     return select
 

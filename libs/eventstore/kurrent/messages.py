@@ -8,6 +8,7 @@ from kurrentdbclient.protos.v1 import shared_pb2, status_pb2
 from kurrentdbclient.protos.v1.streams_pb2 import BatchAppendReq, BatchAppendResp
 
 from libs.eventstore.port import (
+    AccessDenied,
     Append,
     Appended,
     Expected,
@@ -18,9 +19,7 @@ from libs.eventstore.port import (
     TooLarge,
     WrongExpectedRevision,
 )
-
-METADATA = "$metadata"
-"""Type of the events that govern a stream: JSON, where all others are bytes."""
+from libs.eventstore.system import METADATA
 
 
 def request(part: Append, correlation: UUID, deadline: int) -> BatchAppendReq:
@@ -43,7 +42,7 @@ def request(part: Append, correlation: UUID, deadline: int) -> BatchAppendReq:
         proposed = message.proposed_messages.add()
         proposed.id.string = str(event.id)
         proposed.metadata["type"] = event.type
-        json = event.type == METADATA
+        json = event.type == METADATA  # where all others are bytes
         proposed.metadata["content-type"] = f"application/{'json' if json else 'octet-stream'}"
         proposed.data, proposed.custom_metadata = event.data, event.metadata
     return message
@@ -80,7 +79,9 @@ def refusal(part: Append, error: status_pb2.Status) -> StoreError:
     limit = shared_pb2.MaximumAppendSizeExceeded()
     if error.details.Unpack(limit):
         return TooLarge(f"{message}: at most {limit.maxAppendSize} bytes")
-    for kind in (shared_pb2.AccessDenied, shared_pb2.InvalidTransaction, shared_pb2.BadRequest):
+    if error.details.Is(shared_pb2.AccessDenied.DESCRIPTOR):
+        return AccessDenied(message)
+    for kind in (shared_pb2.InvalidTransaction, shared_pb2.BadRequest):
         if error.details.Is(kind.DESCRIPTOR):
             return StoreError(message)
     if error.code == grpc.StatusCode.DATA_LOSS.value[0]:

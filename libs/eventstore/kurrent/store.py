@@ -1,7 +1,6 @@
 """KurrentDB behind the port."""
 
 import asyncio
-import json
 import logging
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -10,15 +9,14 @@ from uuid import uuid4
 
 from kurrentdbclient import StreamState
 
-from libs.eventstore.bounds import check_append, check_stream
+from libs.eventstore.bounds import check_append, check_own, check_stream
 from libs.eventstore.kurrent.appends import Appends
 from libs.eventstore.kurrent.connection import Connection, shown
 from libs.eventstore.kurrent.filters import selected_by_server, selects, wanted
-from libs.eventstore.kurrent.messages import METADATA
-from libs.eventstore.kurrent.metadata import from_json, to_json
 from libs.eventstore.kurrent.reading import Inflow, only, slices
 from libs.eventstore.port import (
     BATCH,
+    AccessDenied,
     Append,
     Appended,
     Batch,
@@ -34,6 +32,7 @@ from libs.eventstore.port import (
     TooLarge,
     WrongExpectedRevision,
 )
+from libs.eventstore.system import META, METADATA, read, written
 
 OPENING = 5.0
 """Seconds in which a server must answer when the store is opened."""
@@ -212,18 +211,21 @@ class KurrentStore:
                     if news is not None:
                         position = news.position
                         yield news
-                    elif await self.head() > position:
+                    elif await self._newest(Filter()) > position:
                         log.info("the log goes on beyond %d in silence: following anew", position)
                         return
 
     async def head(self) -> int:
-        """Position of the last event that is not KurrentDB's own (0: none)."""
+        """Position of the last event in the log, KurrentDB's own among them (0: empty)."""
+        return await self._newest(Filter(system=True))
+
+    async def _newest(self, filter: Filter) -> int:  # noqa: A002
         async with self._connection.calling() as streams:
             response = await streams.read(
                 backwards=True,
                 limit=1,
                 timeout=TIMEOUT,
-                **wanted(Filter()),
+                **wanted(filter),
                 **self._connection.identity,
             )
             newest = await only(response)
@@ -234,6 +236,7 @@ class KurrentStore:
     async def delete(self, stream: str, expected: ExpectedState) -> None:
         """Hide a stream's events; see the port."""
         check_stream(stream)
+        check_own(stream)
         try:
             async with self._connection.calling(stream, expected) as streams:
                 await streams.delete(
@@ -247,6 +250,7 @@ class KurrentStore:
     async def tombstone(self, stream: str, expected: ExpectedState) -> None:
         """End a stream for ever; see the port."""
         check_stream(stream)
+        check_own(stream)
         try:
             async with self._connection.calling(stream, expected) as streams:
                 await streams.tombstone(
@@ -260,7 +264,7 @@ class KurrentStore:
         try:
             async with self._connection.calling(stream) as streams:
                 response = await streams.read(
-                    stream_name=f"$${stream}",
+                    stream_name=f"{META}{stream}",
                     backwards=True,
                     limit=1,
                     timeout=TIMEOUT,
@@ -269,14 +273,14 @@ class KurrentStore:
                 newest = await only(response)
         except StreamNotFound:
             return StreamMetadata()
-        return from_json(json.loads(newest.data)) if newest else StreamMetadata()
+        return read(newest.data) if newest else StreamMetadata()
 
     async def set_stream_metadata(self, stream: str, metadata: StreamMetadata) -> None:
         """Replace what governs a stream; see the port."""
         check_stream(stream)
-        data = json.dumps(to_json(metadata), ensure_ascii=False).encode()
-        event = NewEvent(uuid4(), METADATA, data)
-        _or_raise(await self._appends.submit(Append(f"$${stream}", [event], Expected.ANY)))
+        check_own(stream)
+        event = NewEvent(uuid4(), METADATA, written(metadata))
+        await self.append(f"{META}{stream}", [event], Expected.ANY)
 
     async def close(self) -> None:
         """Finish the appends that were begun, end the subscriptions, close the connection."""
@@ -303,10 +307,10 @@ def _or_raise(outcome: Appended | StoreError) -> Appended:
     return outcome
 
 
-def _refused(part: Append) -> TooLarge | None:
+def _refused(part: Append) -> StoreError | None:
     try:
         check_append(part.stream, part.events, part.expected)
-    except TooLarge as error:
+    except (TooLarge, AccessDenied) as error:
         return error
     return None
 

@@ -11,14 +11,18 @@ import apsw
 
 from libs.eventstore.port import StoreCorrupt, StoreError, StoreUnavailable
 from libs.eventstore.sqlite.advice import LOCK_WAIT, TOOL, explained
+from libs.eventstore.sqlite.migration import to_second_layout
 
 T = TypeVar("T")
 
 APPLICATION_ID = int.from_bytes(b"Eqlp", "big")
 """Marks the file as ours, in SQLite's header."""
 
-LAYOUT = 1
-"""Version of the tables below, in SQLite's user_version."""
+LAYOUT = 2
+"""Version of the tables below, and of what is kept in them, in SQLite's user_version."""
+
+OLDER = (1,)
+"""Layouts that are brought to the present one when they are opened for writing."""
 
 MARK_BITS = 10
 """Each log has a random mark, in SQLite's schema_version, that tells it from all others: so that
@@ -99,6 +103,8 @@ def open_writer(path: Path, patience: Patience) -> apsw.Connection:
         _make_durable(connection, path, patience)
         if fresh:
             _create_tables(connection, path)
+        elif connection.pragma("user_version") in OLDER:
+            _migrate(connection)
     except apsw.Error as error:
         raise explained(error, path) from error
     return connection
@@ -206,7 +212,7 @@ def _is_fresh(connection: apsw.Connection, path: Path) -> bool:
 def _identify(connection: apsw.Connection, path: Path) -> bool:
     identity, layout, seen, objects = connection.execute(IDENTITY).get
     if identity == APPLICATION_ID:
-        if layout != LAYOUT:
+        if layout not in (*OLDER, LAYOUT):
             msg = f"{path} has layout {layout}, this program knows {LAYOUT}: use a newer release"
             raise StoreCorrupt(msg)
         _check_write_ahead(connection, path, seen)
@@ -258,13 +264,25 @@ def _insist(patience: Patience, call: Callable[[], T]) -> T:
 
 
 def _create_tables(connection: apsw.Connection, path: Path) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection):
         if _is_fresh(connection, path):  # another process may have been first
             connection.execute(TABLES)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", LAYOUT)
             mark(connection)
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    with _transaction(connection):
+        if connection.pragma("user_version") in OLDER:  # another process may have been first
+            to_second_layout(connection)
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
     except BaseException:
         connection.execute("ROLLBACK")
         raise

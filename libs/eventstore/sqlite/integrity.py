@@ -17,6 +17,7 @@ from libs.eventstore.port import MAX_STREAM_NAME, StoreCorrupt
 from libs.eventstore.sqlite.advice import explained
 from libs.eventstore.sqlite.file import TABLES
 from libs.eventstore.sqlite.ledger import State
+from libs.eventstore.system import governed
 from libs.eventstore.upkeep import Examined, Finding, Flaw, Progress
 
 EVENTS = """
@@ -184,7 +185,7 @@ class _Examination:
             _, name, state, floor, max_count, max_age, before, custom, last = row
             self.streams += last is not None
             end = -1 if last is None else last
-            if not 0 < len(name.encode()) <= MAX_STREAM_NAME:
+            if not 0 < len((governed(name) or name).encode()) <= MAX_STREAM_NAME:
                 yield Finding(Flaw.STREAM, "no stream can have this name", name)
             if state not in tuple(State):
                 yield Finding(Flaw.STREAM, f"its state is {state}, which is none", name, last)

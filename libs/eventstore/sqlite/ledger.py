@@ -7,11 +7,12 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import apsw
 
-from libs.eventstore.bounds import check_append, check_stream
+from libs.eventstore import system
+from libs.eventstore.bounds import check_append, check_own, check_stream
 from libs.eventstore.port import (
     Append,
     Appended,
@@ -26,6 +27,10 @@ from libs.eventstore.port import (
 from libs.eventstore.sqlite.advice import LOCK_WAIT
 from libs.eventstore.sqlite.file import Patience, open_writer
 
+# An ordinary stream gets its number, from 1, with its first event: so the numbers list all streams.
+# Numbers below 0 are the store's own streams, and those known before they have events.
+NEXT = "max(1, 1 + coalesce((SELECT max(id) FROM streams), 0))"
+NEXT_BELOW = "min(-1, coalesce((SELECT min(id) FROM streams), 0) - 1)"
 FIND = """
 SELECT s.id, s.state, coalesce(l.revision, -1), coalesce(l.position, 0)
 FROM streams s LEFT JOIN log l ON l.stream = s.id
@@ -188,6 +193,8 @@ class Ledger:
                     answers.append(_empty(stream))
                     continue
                 key, revision = self._opened(name, stream), stream.revision
+                if governed := system.governed(name):
+                    self._put_in_place(governed, events[-1].data)
                 for e in events:
                     position += 1
                     revision += 1
@@ -201,6 +208,7 @@ class Ledger:
 
     def delete(self, name: str, expected: ExpectedState) -> None:
         """Hide a stream's events; see the port."""
+        check_own(name)
         stream = self._find(name)
         if stream.revision < 0 and stream.meets(expected):
             raise StreamNotFound(f"there is no stream {name!r}")
@@ -215,27 +223,19 @@ class Ledger:
     def tombstone(self, name: str, expected: ExpectedState) -> None:
         """End a stream for ever; see the port."""
         check_stream(name)
+        check_own(name)
         stream = self._find(name)
         if not stream.meets(expected):
             raise _conflict(name, stream, expected)
         self._streams.pop(name, None)
-        self._set_state(stream.id or self._intern(name), State.TOMBSTONED)
+        self._set_state(stream.id or self._intern(name, NEXT_BELOW), State.TOMBSTONED)
 
     def govern(self, name: str, metadata: StreamMetadata) -> None:
         """Replace a stream's metadata; see the port."""
         check_stream(name)
-        stream = self._find(name)
-        custom = json.dumps(metadata.custom, ensure_ascii=False) if metadata.custom else None
-        self._connection.execute(
-            GOVERN,
-            (
-                metadata.max_count,
-                metadata.max_age,
-                metadata.truncate_before,
-                custom,
-                stream.id or self._intern(name),
-            ),
-        )
+        check_own(name)
+        event = NewEvent(uuid4(), system.METADATA, system.written(metadata))
+        self.append(f"{system.META}{name}", [event], Expected.ANY)
 
     def _find(self, name: str) -> Stream:
         if known := self._streams.get(name):
@@ -250,7 +250,7 @@ class Ledger:
         """Answer the number of a stream that is about to be written, and open it if it is not."""
         if stream.state == State.DELETED:
             self._set_state(stream.id, State.OPEN)
-        return stream.id or self._intern(name)
+        return stream.id if stream.revision >= 0 else self._begin(name, stream)
 
     def _note(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._pages = pages
@@ -275,6 +275,14 @@ class Ledger:
                 execute("RELEASE part")
             raise
         execute("RELEASE part")
+
+    def _put_in_place(self, governed: str, data: bytes) -> None:
+        """Let the newest event of its metastream govern a stream. Raises StreamTombstoned."""
+        key = self._find(governed).id or self._intern(governed, NEXT_BELOW)
+        metadata = system.read(data)
+        custom = json.dumps(metadata.custom, ensure_ascii=False) if metadata.custom else None
+        bounds = metadata.max_count, metadata.max_age, metadata.truncate_before
+        self._connection.execute(GOVERN, (*bounds, custom, key))
 
     def _repeated(
         self, stream: Stream, events: Sequence[NewEvent], expected: ExpectedState
@@ -301,8 +309,18 @@ class Ledger:
         ).fetchone()
         return (row[0], row[1]) if row else None
 
-    def _intern(self, name: str) -> int:
-        self._connection.execute("INSERT INTO streams (name) VALUES (?)", (name,))
+    def _begin(self, name: str, stream: Stream) -> int:
+        """Number a stream that gets its first events."""
+        if system.is_system(name):
+            return stream.id or self._intern(name, NEXT_BELOW)
+        if not stream.id:
+            return self._intern(name, NEXT)
+        sql = f"UPDATE streams SET id = {NEXT} WHERE id = ? RETURNING id"
+        key: int = self._connection.execute(sql, (stream.id,)).get
+        return key
+
+    def _intern(self, name: str, number: str) -> int:
+        self._connection.execute(f"INSERT INTO streams (id, name) VALUES ({number}, ?)", (name,))
         return self._connection.last_insert_rowid()
 
     def _set_state(self, stream: int, state: State) -> None:

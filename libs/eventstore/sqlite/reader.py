@@ -8,8 +8,7 @@ interpreter lock at every row, and the thread has to win it back (see ``commits`
 import json
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from uuid import UUID, SafeUUID
 
 import apsw
 
+from libs.eventstore import system
 from libs.eventstore.port import (
     Filter,
     RecordedEvent,
@@ -24,14 +24,15 @@ from libs.eventstore.port import (
     StreamNotFound,
     StreamTombstoned,
 )
+from libs.eventstore.sqlite import links
 from libs.eventstore.sqlite.advice import explained
 from libs.eventstore.sqlite.file import open_reader
+from libs.eventstore.sqlite.instants import instant
 from libs.eventstore.sqlite.ledger import State
+from libs.eventstore.system import STREAMS
 
 SLICE_BYTES = 8 << 20
 """Data and metadata after which a slice ends, whatever the number of its events."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SPAN = 4096
 """Positions that one slice scans for events that match a filter: a few milliseconds."""
@@ -94,6 +95,8 @@ class Condition:
             one = "s.name >= CAST(? AS TEXT) AND s.name < CAST(? AS TEXT)"
             clauses.append("(" + " OR ".join([one] * len(prefixes)) + ")")
             self.bindings += [bound for prefix in prefixes for bound in (prefix, prefix + b"\xff")]
+        if not filter.system:
+            clauses.append("+l.stream > 0")  # the plus: by no index, for the order is the log's
         self.sql = "".join(f" AND {clause}" for clause in clauses)
 
 
@@ -123,9 +126,16 @@ class Reader:
 
     def window(self, name: str) -> Window:
         """What a stream shows now. Raises StreamNotFound, StreamTombstoned."""
+        if name == STREAMS:
+            return self._window_of_links()
+        governed = system.governed(name)
+        if governed is not None:
+            self._stream(governed)  # a stream that is ended for ever takes its metastream along
         row = self._stream(name)
         if row is None or row.last is None or row.state == State.DELETED:
             raise StreamNotFound(f"there is no stream {name!r}")
+        if governed is not None:
+            return Window(row.id, row.last, row.last)  # as KurrentDB shows them
         first = max(row.floor, row.truncate_before or 0)
         if row.max_count is not None:
             first = max(first, row.last + 1 - row.max_count)
@@ -135,6 +145,12 @@ class Reader:
             sql = "SELECT recorded_at FROM log WHERE stream = ? AND revision = ?"
             first += bisect_left(revisions, oldest, key=lambda r: self._one(sql, (row.id, r))[0])
         return Window(row.id, first, row.last)
+
+    def _window_of_links(self) -> Window:
+        (last,) = self._one(links.LAST)
+        if last is None:
+            raise StreamNotFound(f"stream {STREAMS!r}: there are no streams yet")
+        return Window(links.KEY, 0, last)
 
     def metadata(self, name: str) -> StreamMetadata:
         """What governs a stream. Raises StreamTombstoned."""
@@ -146,6 +162,11 @@ class Reader:
 
     def stream_slice(self, stream: int, low: int, high: int, limit: int, *, down: bool) -> Slice:
         """Up to ``limit`` events of revisions ``low`` to ``high``, from either end."""
+        if stream == links.KEY:
+            order = "DESC" if down else "ASC"
+            listed = links.links(self._all(f"{links.LINKS} {order} LIMIT ?", (low, high, limit)))
+            cut = len(listed) == limit
+            return Slice(listed, listed[-1].revision if cut else low if down else high)
         sql = f"{EVENTS} l.stream = ? AND l.revision BETWEEN ? AND ? ORDER BY l.revision"
         events, cut = self._events(sql, (stream, low, high), limit, down=down)
         return Slice(events, events[-1].revision if cut else low if down else high)
@@ -219,7 +240,7 @@ def _recorded(rows: apsw.Cursor, types: Types) -> tuple[list[RecordedEvent], int
         uuid = new(UUID)
         _set_int(uuid, integer(event, "big"))
         _set_is_safe(uuid, unknown)
-        time = _time(recorded_at)
+        time = instant(recorded_at)
         events.append(
             _record((uuid, types[kind], data, metadata, stream, revision, position, time))
         )
@@ -227,8 +248,3 @@ def _recorded(rows: apsw.Cursor, types: Types) -> tuple[list[RecordedEvent], int
         if size >= SLICE_BYTES:
             break
     return events, size
-
-
-@lru_cache(256)  # events committed together were recorded at the same time
-def _time(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

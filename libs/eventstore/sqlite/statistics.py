@@ -1,7 +1,7 @@
 """Measuring a log: how much of what it holds."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import nlargest
 from itertools import count, groupby
 from operator import itemgetter
@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 
 from libs.eventstore.sqlite.advice import explained
+from libs.eventstore.sqlite.instants import instant
 from libs.eventstore.sqlite.ledger import State
-from libs.eventstore.sqlite.reader import EPOCH
 from libs.eventstore.upkeep import Progress, Statistics, Tally
 
 PARTS = """
@@ -105,4 +105,4 @@ def _size(tally: Tally) -> tuple[int, int]:
 
 def _recorded(connection: apsw.Connection, order: str) -> datetime | None:
     row = connection.execute(f"SELECT recorded_at FROM log ORDER BY position {order}").fetchone()
-    return EPOCH + timedelta(microseconds=row[0]) if row else None
+    return instant(row[0]) if row else None

@@ -75,7 +75,8 @@ class SqliteStore:
             events, seen = self._reader.stream_slice(
                 window.stream, low, high, min(max(batch, 1), left), down=backwards
             )
-            yield Batch(events, events[-1].position)
+            if events:
+                yield Batch(events, events[-1].position)
             low, high = (low, seen - 1) if backwards else (seen + 1, high)
             left -= len(events)
             if low <= high:

@@ -1,6 +1,7 @@
 """Stores that break one promise each: the suite must find every one of them out."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -226,6 +227,26 @@ class IgnoresMetadata(Honest):
         self.metadata[stream] = metadata
 
 
+class ShowsItsOwnEvents(Honest):
+    """Hands over the store's own events to whoever asks for all."""
+
+    def read_all(self, *, filter: Filter = Filter(), **how: Any) -> AsyncIterator[Batch]:  # noqa: A002, B008 (it is frozen)
+        return super().read_all(filter=replace(filter, system=True), **how)
+
+    def subscribe(self, *, filter: Filter = Filter(), **how: Any) -> AsyncIterator[Batch]:  # noqa: A002, B008 (it is frozen)
+        return super().subscribe(filter=replace(filter, system=True), **how)
+
+
+class GovernsByTheLastWord(Honest):
+    """Lets metadata be replaced by whoever comes, wherever the metastream is."""
+
+    async def append(
+        self, stream: str, events: Sequence[NewEvent], expected: ExpectedState
+    ) -> Appended:
+        anywhere = stream.startswith("$$")
+        return await super().append(stream, events, Expected.ANY if anywhere else expected)
+
+
 FAULTS: dict[type[Honest], tuple[str, ...]] = {
     SkipsAnEventNowAndThen: (
         "check_stream_is_read_in_batches",
@@ -284,6 +305,10 @@ FAULTS: dict[type[Honest], tuple[str, ...]] = {
         "check_max_age_hides_the_old",
         "check_the_strictest_bound_counts",
         "check_stream_may_show_nothing",
+        "check_metadata_keeps_its_history",
+        "check_metastream_governs",
     ),
+    ShowsItsOwnEvents: ("check_readers_see_nothing_of_the_stores_own",),
+    GovernsByTheLastWord: ("check_metadata_is_replaced_at_its_revision",),
 }
 """The broken stores, and the checks that must each find theirs out."""

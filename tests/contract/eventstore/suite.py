@@ -10,15 +10,28 @@ from tests.contract.eventstore.checks import (
     filtering,
     following,
     governing,
+    owning,
     reading,
     repeating,
 )
 
 Check = Callable[[EventStore], Awaitable[None]]
 
+MODULES = (
+    appending,
+    bulk,
+    repeating,
+    reading,
+    filtering,
+    following,
+    ending,
+    governing,
+    owning,
+)
+
 CHECKS: dict[str, Check] = {
     name: check
-    for module in (appending, bulk, repeating, reading, filtering, following, ending, governing)
+    for module in MODULES
     for name, check in vars(module).items()
     if name.startswith("check_")
 }

@@ -70,7 +70,8 @@ async def test_refusals_do_not_disturb_their_group(embedded: SqliteStore) -> Non
         embedded.append("order-4", some(1), Expected.NO_STREAM),
         return_exceptions=True,
     )
-    kinds = [Appended, WrongExpectedRevision, TypeError, WrongExpectedRevision, TypeError, Appended]
+    conflict = WrongExpectedRevision
+    kinds = [Appended, conflict, TypeError, conflict, ValueError, Appended]
     assert [type(answer) for answer in answers] == kinds
     assert len(seen) == 1
     assert [event.stream for event in await log_of(embedded, "")] == [

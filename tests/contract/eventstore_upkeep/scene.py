@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from libs.eventstore.port import Expected, NewEvent, RecordedEvent, StreamMetadata
+from libs.eventstore.port import Expected, Filter, NewEvent, RecordedEvent, StreamMetadata
 from libs.eventstore.sqlite import open_sqlite
 from tests.contract.eventstore.scene import some
 
@@ -19,7 +19,8 @@ LONG = 40
 async def make_log(path: Path) -> None:
     """Make a log: streams that go on, one that was deleted, one that was ended, and one governed.
 
-    `order-1` stands at positions 41 to 43, `order-2` at 44 and 45, `gone` at 46.
+    `order-1` stands at positions 41 to 43, `order-2` at 44 and 45, `gone` at 46, and
+    what governs `order-2` at 47.
     """
     store = await open_sqlite(path)
     await store.append("long", some(LONG, data=bytes(2000)), Expected.NO_STREAM)
@@ -101,8 +102,8 @@ def writing(path: Path, stream: str) -> Iterator[None]:
 
 async def events(path: Path) -> list[RecordedEvent]:
     """Answer all events of a log."""
-    store = await open_sqlite(path)
-    log = [event async for batch in store.read_all() for event in batch.events]
+    store, every = await open_sqlite(path), Filter(system=True)
+    log = [event async for batch in store.read_all(filter=every) for event in batch.events]
     await store.close()
     return log
 

@@ -53,7 +53,7 @@ async def test_a_backup_under_fire_is_a_prefix_of_the_log(
         ]
     head.close()
     assert len(heads) > 10
-    whole, last = await events(log), 46
+    whole, last = await events(log), 47
     for copy in copies:
         log_then = await events(copy.path)
         assert log_then == whole[: len(log_then)]
@@ -101,7 +101,7 @@ async def test_no_file_is_overwritten_unasked(log: Path, tmp_path: Path) -> None
     with pytest.raises(FileExistsError, match="is there already"):
         back_up(log, target)
     assert target.read_text() == "mine"
-    assert back_up(log, target, replace=True).position == 46
+    assert back_up(log, target, replace=True).position == 47
     assert await events(target) == await events(log)
     with pytest.raises(ValueError, match="the very file"):
         back_up(log, log, replace=True)

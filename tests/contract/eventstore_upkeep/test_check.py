@@ -19,7 +19,7 @@ from tests.contract.eventstore_upkeep.scene import (
     without_index,
 )
 
-INSERT = "INSERT INTO log SELECT 47, stream, revision {}, {}, type, recorded_at, data, metadata "
+INSERT = "INSERT INTO log SELECT 48, stream, revision {}, {}, type, recorded_at, data, metadata "
 SECOND = "FROM log WHERE position = 42"
 Place = tuple[str | None, int | None, int | None]
 NOWHERE: Place = (None, None, None)
@@ -33,8 +33,8 @@ def test_sound_log_has_no_flaws(log: Path) -> None:
     """A log that the engine wrote is sound, with all that can happen to streams in it."""
     found = examine(log)
     assert (found.findings, found.sound) == ([], True)
-    assert (found.position, found.events, found.streams) == (46, 46, 4)
-    assert found.types == {"Noted": 44, "Paid": 2}
+    assert (found.position, found.events, found.streams) == (47, 47, 5)
+    assert found.types == {"Noted": 44, "Paid": 2, "$metadata": 1}
 
 
 def planted() -> Iterator[tuple[Flaw, Place, Sequence[str]]]:
@@ -66,7 +66,7 @@ def planted() -> Iterator[tuple[Flaw, Place, Sequence[str]]]:
     )
     yield Flaw.REVISION, ("order-1", -1, 41), [swap.format(-1, 0)]
     yield Flaw.REVISION, last, without_index("log_revision", swap.format(2, 1))
-    yield Flaw.ID, ("order-1", 3, 47), without_index("log_id", INSERT.format("+ 2", "id") + SECOND)
+    yield Flaw.ID, ("order-1", 3, 48), without_index("log_id", INSERT.format("+ 2", "id") + SECOND)
     yield Flaw.ID, order, ["UPDATE log SET id = x'00' WHERE position = 42"]
     yield Flaw.TIME, order, ["UPDATE log SET recorded_at = recorded_at - 1 WHERE position = 42"]
     yield (
@@ -150,7 +150,7 @@ def test_findings_are_bounded_and_counted(log: Path) -> None:
     """As many flaws are named as were asked for, and all are counted."""
     damage(log, "UPDATE log SET id = CAST(position AS BLOB)")
     found = examine(log, limit=3)
-    assert (len(found.findings), found.flaws) == (3, 46)
+    assert (len(found.findings), found.flaws) == (3, 47)
 
 
 async def test_a_log_in_use_is_examined(log: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_log_in_use_is_examined(log: Path) -> None:
     writer.execute("ROLLBACK")
     writer.close()
     await append(log, "order-1", some(1))
-    assert examine(log).position == 47
+    assert examine(log).position == 48
 
 
 def test_progress_is_told(log: Path) -> None:
@@ -170,7 +170,7 @@ def test_progress_is_told(log: Path) -> None:
     told: list[tuple[str, int, int]] = []
     SqliteUpkeep(log).check(progress=lambda *how: told.append(how))
     assert [how for how in told if how[0] != "file"] == [
-        ("events", 0, 46),
-        ("revisions", 0, 46),
-        ("ids", 0, 46),
+        ("events", 0, 47),
+        ("revisions", 0, 47),
+        ("ids", 0, 47),
     ]

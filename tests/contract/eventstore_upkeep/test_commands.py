@@ -52,13 +52,13 @@ def test_backup_check_and_restore(
     """A backup tells its position, a check that it is sound, a restore where the old log went."""
     copy = tmp_path / "copy.db"
     assert run("backup", "--store", log, copy) == 0
-    assert f"{copy}: whole up to position 46, " in capsys.readouterr().out
+    assert f"{copy}: whole up to position 47, " in capsys.readouterr().out
     assert run("--store", f"sqlite:///{copy}", "check") == 0
-    assert "sound; 46 events in 4 streams, up to position 46" in capsys.readouterr().out
+    assert "sound; 47 events in 5 streams, up to position 47" in capsys.readouterr().out
     assert run("restore", "--store", log, copy, "--replace") == 0
     out = capsys.readouterr().out
-    assert f"{log}: restored up to position 46\nthe log that was there: {log}.replaced-" in out
-    assert "Remove the read models that have seen more than position 46" in out
+    assert f"{log}: restored up to position 47\nthe log that was there: {log}.replaced-" in out
+    assert "Remove the read models that have seen more than position 47" in out
 
 
 def test_answers_are_json_on_request(
@@ -68,7 +68,7 @@ def test_answers_are_json_on_request(
     copy = tmp_path / "copy.db"
     assert run("backup", "--store", log, "--json", copy) == 0
     backup = said(capsys)
-    assert (backup["path"], backup["position"], backup["checked"]) == (str(copy), 46, True)
+    assert (backup["path"], backup["position"], backup["checked"]) == (str(copy), 47, True)
     assert run("restore", "--store", log, "--json", "--replace", copy) == 0
     assert said(capsys)["aside"].startswith(f"{log}.replaced-")
     damage(log, "DELETE FROM log WHERE position = 43")
@@ -91,21 +91,27 @@ def test_stats(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What the log holds is told by type, by category and by stream, for people and programs."""
     assert run("stats", "--store", log, "--json", "--top", 2) == 0
     stats = said(capsys)
-    payload = 40 * 2017 + 6 * 19
-    assert (stats["position"], stats["events"], stats["streams"]) == (46, 46, 4)
+    governing = len('{"by": "me", "$maxCount": 5}')
+    payload = 40 * 2017 + 6 * 19 + governing
+    assert (stats["position"], stats["events"], stats["streams"]) == (47, 47, 5)
     assert (stats["deleted"], stats["tombstoned"], stats["payload"]) == (1, 1, payload)
     assert stats["file"] == log.stat().st_size
     assert stats["first_recorded"] <= stats["last_recorded"]
-    assert [(t["name"], t["events"]) for t in stats["types"]] == [("Noted", 44), ("Paid", 2)]
+    assert [(t["name"], t["events"]) for t in stats["types"]] == [
+        ("Noted", 44),
+        ("Paid", 2),
+        ("$metadata", 1),
+    ]
     assert stats["categories"] == [
         {"name": "long", "events": 40, "bytes": 40 * 2017},
         {"name": "order", "events": 5, "bytes": 5 * 19},
+        {"name": "$$order", "events": 1, "bytes": governing},
         {"name": "gone", "events": 1, "bytes": 19},
     ]
     assert [(t["name"], t["events"]) for t in stats["largest"]] == [("long", 40), ("order-1", 3)]
     assert run("stats", "--store", log) == 0
     out = capsys.readouterr().out
-    assert "streams   4, 1 deleted, 1 tombstoned\n" in out
+    assert "streams   5, 1 deleted, 1 tombstoned\n" in out
     assert "payload   78.9 KiB\n" in out
     assert "           5        95 B  order\n" in out
 
@@ -126,8 +132,8 @@ def test_flaws_are_named_and_decide_the_exit_code(
     assert run("check", "--store", log, "--limit", 1) == 1
     out, err = capsys.readouterr()
     assert line in out
-    assert "… and 2 more" in out
-    assert "NOT SOUND: 3 flaws; 46 events" in out
+    assert "… and 3 more" in out
+    assert "NOT SOUND: 4 flaws; 47 events" in out
     assert err == ""
     assert run("backup", "--store", log, tmp_path) == 1
     out, err = capsys.readouterr()
@@ -198,7 +204,7 @@ def test_it_runs_as_a_process(log: Path, tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.splitlines() == [
         "remark: 46 events of types unknown here: Noted, Paid",
-        "sound; 46 events in 4 streams, up to position 46",
+        "sound; 47 events in 5 streams, up to position 47",
     ]
 
 

@@ -26,7 +26,7 @@ from tests.contract.projection import scene as projecting
 
 @pytest.fixture
 def backup(log: Path, tmp_path: Path) -> Path:
-    """A backup of the log's 46 events."""
+    """A backup of the log's 47 events."""
     target = tmp_path / "backup.db"
     SqliteUpkeep(log).backup(target, replace=False, check=True, progress=silent)
     return target
@@ -41,13 +41,13 @@ async def test_a_restored_log_serves(backup: Path, tmp_path: Path) -> None:
     place = tmp_path / "new" / "log.db"
     place.parent.mkdir()
     restored = put_back(backup, place)
-    assert (restored.path, restored.position, restored.aside) == (place, 46, None)
+    assert (restored.path, restored.position, restored.aside) == (place, 47, None)
     assert await events(place) == await events(backup)
     store = await open_sqlite(place)
-    assert (await store.append("order-1", some(1), 2)).position == 47
+    assert (await store.append("order-1", some(1), 2)).position == 48
     assert held(await follow(store, 47)) == 47
     await store.close()
-    assert SqliteUpkeep(backup).check(progress=silent).position == 46
+    assert SqliteUpkeep(backup).check(progress=silent).position == 47
 
 
 async def test_a_log_that_is_there_is_set_aside(backup: Path, log: Path) -> None:
@@ -60,10 +60,10 @@ async def test_a_log_that_is_there_is_set_aside(backup: Path, log: Path) -> None
     restored = put_back(backup, log, replace=True)
     assert restored.aside is not None
     assert names(log.parent) == ["log.db", restored.aside.name]
-    assert len(await events(log)) == 46
+    assert len(await events(log)) == 47
     replaced = await events(restored.aside)
-    assert replaced[:46] == await events(log)
-    assert replaced[46].stream == "order-1"
+    assert replaced[:47] == await events(log)
+    assert replaced[47].stream == "order-1"
 
 
 async def test_a_log_in_use_is_not_replaced(backup: Path, log: Path) -> None:
@@ -87,8 +87,8 @@ async def test_a_backup_that_is_not_sound_is_not_restored(backup: Path, log: Pat
         put_back(backup, log, replace=True)
     assert names(log.parent) == ["log.db"]
     assert await events(log) == before
-    assert put_back(backup, log, replace=True, check=False).position == 46
-    assert len(await events(log)) == 45
+    assert put_back(backup, log, replace=True, check=False).position == 47
+    assert len(await events(log)) == 46
 
 
 def test_a_damaged_log_is_set_aside_as_it_is(backup: Path, log: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_damaged_log_is_set_aside_as_it_is(backup: Path, log: Path) -> None:
     assert restored.aside is not None
     assert restored.aside.read_bytes() == was
     assert Path(f"{restored.aside}-wal").read_bytes() == tail_was
-    assert len(asyncio.run(events(log))) == 46
+    assert len(asyncio.run(events(log))) == 47
 
 
 def test_what_a_lost_log_left_is_set_aside(backup: Path, log: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_a_lost_log_left_is_set_aside(backup: Path, log: Path) -> None:
     restored = put_back(backup, log)
     assert restored.aside is not None
     assert names(log.parent) == ["log.db", f"{restored.aside.name}-wal"]
-    assert len(asyncio.run(events(log))) == 46
+    assert len(asyncio.run(events(log))) == 47
 
 
 def test_a_restored_log_belongs_to_whom_the_old_one_did(backup: Path, log: Path) -> None:
@@ -145,9 +145,9 @@ async def test_who_waits_for_the_old_log_gets_the_new_one(
     go_on.set()
     await restoring
     store = await opening
-    assert (await store.append("late", some(1), Expected.NO_STREAM)).position == 47
+    assert (await store.append("late", some(1), Expected.NO_STREAM)).position == 48
     await store.close()
-    assert len(await events(log)) == 47
+    assert len(await events(log)) == 48
 
 
 async def test_views_that_are_ahead_of_a_restored_log_say_so(tmp_path: Path) -> None:

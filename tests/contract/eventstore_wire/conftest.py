@@ -6,6 +6,7 @@ import grpc
 import pytest
 from kurrentdbclient import AsyncKurrentDBClient, KurrentDBClient
 
+from tests.contract.eventstore_wire.faces import Face, face
 from tests.contract.eventstore_wire.process import Running, server
 
 
@@ -33,6 +34,13 @@ async def async_client(running: Running) -> AsyncIterator[AsyncKurrentDBClient]:
     await client.connect()
     yield client
     await client.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+async def either(request: pytest.FixtureRequest, running: Running) -> AsyncIterator[Face]:
+    """The official client of either kind: the same test for both."""
+    async with face(request.param, running.url) as client:
+        yield client
 
 
 @pytest.fixture

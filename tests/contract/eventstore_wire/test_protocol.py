@@ -189,18 +189,12 @@ async def test_reads_of_nothing_are_empty(channel: grpc.aio.Channel) -> None:
             ),
             count=1,
         ),
-        ReadReq.Options(
-            stream=ReadReq.Options.StreamOptions(
-                stream_identifier=shared_pb2.StreamIdentifier(stream_name=b"$$order-1")
-            ),
-            subscription=ReadReq.Options.SubscriptionOptions(),
-        ),
     ],
 )
 async def test_senseless_reads_are_refused(
     channel: grpc.aio.Channel, options: ReadReq.Options
 ) -> None:
-    """A read of nothing in particular, of no name, or of what cannot be followed is refused."""
+    """A read of nothing in particular, or of what is no name, is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await read(channel, ReadReq(options=options))
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
