@@ -16,8 +16,9 @@ from libs.eventstore.port import (
 
 def check_stream(stream: str) -> None:
     """Refuse a name that no stream can have. Raises TooLarge, ValueError."""
-    name = system.governed(stream) or stream
-    size = len(name.encode())
+    size = len(stream.encode())
+    if size > MAX_STREAM_NAME:  # the name of what a metastream governs is what counts
+        size = len((system.governed(stream) or stream).encode())
     if size > MAX_STREAM_NAME:
         msg = f"stream name of {size} bytes: at most {MAX_STREAM_NAME} ({stream[:40]!r}…)"
         raise TooLarge(msg)
@@ -33,16 +34,21 @@ def check_own(stream: str) -> None:
         raise AccessDenied(msg)
 
 
+def _check_metastream(stream: str, events: Sequence[NewEvent]) -> None:
+    if system.governed(stream) is None:
+        check_own(stream)
+    elif events:
+        system.read(events[-1].data)
+
+
 def check_append(stream: str, events: Sequence[NewEvent], expected: ExpectedState) -> None:
     """Refuse an append that is too large or makes no sense.
 
     Raises TooLarge, ValueError, AccessDenied.
     """
     check_stream(stream)
-    if system.governed(stream) is None:
-        check_own(stream)
-    elif events:
-        system.read(events[-1].data)
+    if system.is_system(stream):
+        _check_metastream(stream, events)
     if isinstance(expected, int) and expected < 0:
         msg = f"stream {stream!r}: revision {expected} expected; say NO_STREAM, ANY or EXISTS"
         raise ValueError(msg)

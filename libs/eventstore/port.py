@@ -70,7 +70,10 @@ class RecordedEvent(NamedTuple):
 class Appended(NamedTuple):
     """Where an append ended: the revision and log position of its last event.
 
-    ``repeated`` says that the same events stood there already and nothing was written.
+    ``repeated`` says that the same events stood there already and nothing was written. KurrentDB's
+    protocol does not tell: over it, an append that repeats one of another process, of which this
+    one has seen nothing yet by a read, a subscription or an append, is answered as if it were new,
+    with the right revision and position. What is new is never called repeated.
     An empty append writes nothing and answers the stream's own revision (-1: no stream) and
     position (that of its last event; 0: no stream).
     """

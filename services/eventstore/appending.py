@@ -34,23 +34,30 @@ class Appending:
 
     async def batch_append(self, requests: AsyncIterator[BatchAppendReq], context: Context) -> None:
         """Append what comes, answer what is done."""
-        drafts, slots, writing = Drafts(), asyncio.Semaphore(IN_FLIGHT), asyncio.Lock()
+        slots, writing = asyncio.Semaphore(IN_FLIGHT), asyncio.Lock()
 
         async def finish(last: BatchAppendReq, whole: Draft) -> None:
+            try:
+                await tell(last, whole)
+            finally:
+                slots.release()
+
+        async def tell(last: BatchAppendReq, whole: Draft) -> None:
             answer = BatchAppendResp(correlation_id=last.correlation_id)
             answer.stream_identifier.stream_name = whole.stream.encode()
             try:
                 _succeed(answer, await self._append(whole))
             except Exception as error:  # it is one append's own, and the call has others
                 answer.error.CopyFrom(append_error(error, whole.stream))
-            finally:
-                slots.release()
             with suppress(grpc.aio.BaseError):  # the client may have left
                 async with writing:
                     await context.write(answer.SerializeToString())
 
+        def late(first: BatchAppendReq, half: Draft) -> None:
+            running.create_task(tell(first, half))
+
         async with told(context), asyncio.TaskGroup() as running:
-            with suppress(StopAsyncIteration, Draining):
+            with suppress(StopAsyncIteration, Draining), Drafts(late) as drafts:
                 while True:
                     request = await self._drain.news(requests)
                     if (whole := drafts.take(request)) is not None:
@@ -72,9 +79,9 @@ class Appending:
     async def _append(self, whole: Draft) -> Appended:
         if whole.error is not None:
             raise whole.error
-        if whole.timeout <= 0:
+        if whole.until <= asyncio.get_running_loop().time():
             raise TimeoutError("the append's deadline has passed")
-        async with asyncio.timeout(whole.timeout):
+        async with asyncio.timeout_at(whole.until):
             return await self._store.append(whole.stream, whole.events, whole.expected)
 
 

@@ -1,7 +1,11 @@
 """Appends as they come in: KurrentDB lets one append arrive in several messages."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
+from uuid import UUID
 
 from kurrentdbclient.protos.v1.streams_pb2 import AppendReq, BatchAppendReq
 
@@ -15,16 +19,19 @@ MAX_UNFINISHED = 16
 """Most appends of a call of which some events have come and the last have not."""
 
 TIMEOUT = 10.0
-"""Longest wait for the store, in seconds; a writer's own deadline may be shorter."""
+"""Seconds for an append from its first message to its answer; its own deadline may be shorter."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """An append on its way in; `error` says why it will not be tried."""
+    """An append on its way in; `error` says why it will not be tried.
+
+    `until` is when its time is up, on the clock of the event loop.
+    """
 
     stream: str = ""
     expected: ExpectedState = Expected.ANY
-    timeout: float = TIMEOUT
+    until: float = 0.0
     events: list[NewEvent] = field(default_factory=list)
     error: Exception | None = None
     _size: int = 0
@@ -40,24 +47,43 @@ class Draft:
 def draft(options: BatchAppendReq.Options | AppendReq.Options) -> Draft:
     """Begin an append as its options say. Raises BadRequest."""
     timeout = _timeout(options) if isinstance(options, BatchAppendReq.Options) else TIMEOUT
-    return Draft(wire.stream_name(options.stream_identifier), wire.expected_state(options), timeout)
+    name, expected = wire.stream_name(options.stream_identifier), wire.expected_state(options)
+    return Draft(name, expected, asyncio.get_running_loop().time() + timeout)
 
 
 class Drafts:
-    """The unfinished appends of one BatchAppend call, by correlation id."""
+    """The unfinished appends of one BatchAppend call, by correlation id.
 
-    def __init__(self) -> None:
-        self._drafts: dict[bytes, Draft] = {}
+    One whose time is up before its last message has come is handed to `late`, with the message
+    that brought its options.
+    """
+
+    def __init__(self, late: Callable[[BatchAppendReq, Draft], object]) -> None:
+        self._late = late
+        self._drafts: dict[UUID, Draft] = {}
+        self._timers: dict[UUID, asyncio.TimerHandle] = {}
+
+    def __enter__(self) -> "Drafts":
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
 
     def take(self, request: BatchAppendReq) -> Draft | None:
         """Answer the append that `request` completes or spoils; None while more is to come.
 
-        What follows an append that was spoiled is ignored, as in KurrentDB.
+        What follows an append that was spoiled, or too late, is ignored, as in KurrentDB.
         """
-        key = request.correlation_id.SerializeToString()
+        try:
+            key = wire.uuid_of(request.correlation_id)
+        except wire.BadRequest as error:
+            return Draft(error=error)
         try:
             if request.HasField("options") and key not in self._drafts:
-                self._drafts[key] = draft(request.options)
+                self._begin(key, request)
             if (found := self._drafts.get(key)) is None:
                 return None
             if len(self._drafts) > MAX_UNFINISHED:
@@ -65,10 +91,25 @@ class Drafts:
             for proposed in request.proposed_messages:
                 found.add(proposed)
         except (wire.BadRequest, TooLarge) as error:
-            spoiled = self._drafts.pop(key, None) or Draft()
+            spoiled = self._end(key) or Draft()
             spoiled.error = error
             return spoiled
-        return self._drafts.pop(key) if request.is_final else None
+        return self._end(key) if request.is_final else None
+
+    def _begin(self, key: UUID, request: BatchAppendReq) -> None:
+        begun = self._drafts[key] = draft(request.options)
+        if not request.is_final:
+            loop = asyncio.get_running_loop()
+            self._timers[key] = loop.call_at(begun.until, self._expire, key, request)
+
+    def _end(self, key: UUID) -> Draft | None:
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        return self._drafts.pop(key, None)
+
+    def _expire(self, key: UUID, request: BatchAppendReq) -> None:
+        if late := self._end(key):
+            self._late(request, late)
 
 
 def _timeout(options: BatchAppendReq.Options) -> float:

@@ -62,6 +62,8 @@ def named(error: Exception, stream: str, expected: ExpectedState) -> StoreError:
             return StreamTombstoned(f"stream {stream!r} was deleted for ever")
         case client.NotFoundError():
             return StreamNotFound(f"stream {stream!r} was not found")
+        case client.FollowerNotFoundError() | client.ReadOnlyReplicaNotFoundError():
+            return StoreUnavailable("no node is what nodePreference asks for")
         case client.UnauthenticatedError():
             return StoreUnavailable(f"it does not accept this user and password ({error})")
         case _ if isinstance(status, grpc.aio.AioRpcError):

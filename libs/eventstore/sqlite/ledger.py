@@ -193,7 +193,7 @@ class Ledger:
                     answers.append(_empty(stream))
                     continue
                 key, revision = self._opened(name, stream), stream.revision
-                if governed := system.governed(name):
+                if system.is_system(name) and (governed := system.governed(name)):
                     self._put_in_place(governed, events[-1].data)
                 for e in events:
                     position += 1

@@ -62,6 +62,43 @@ async def test_missing_server_is_told_at_once(scheme: str) -> None:
     assert "changeit" not in str(failure.value)
 
 
+@pytest.mark.parametrize("preference", ["leader", "random", "follower", "readOnlyReplica"])
+@pytest.mark.parametrize("scheme", ["kurrentdb", "kurrentdb+discover"])
+async def test_node_preference_is_kept_or_told(
+    running: Running, scheme: str, preference: str
+) -> None:
+    """One node is leader: who asks discovery for another kind is told so within seconds."""
+    url = f"{scheme}://{running.target}?tls=false&nodePreference={preference}"
+    if scheme == "kurrentdb" or preference in ("leader", "random"):
+        store = await open_kurrent(url)
+        assert (await store.append(fresh(), new(), Expected.NO_STREAM)).revision == 0
+        await store.close()
+        return
+    with pytest.raises(StoreUnavailable, match="no node is what nodePreference asks for"):
+        await open_kurrent(url)
+
+
+async def test_dead_nodes_of_a_list_are_passed_by(running: Running) -> None:
+    """With several nodes listed, the one that lives is found, wherever it stands."""
+    for targets in (f"127.0.0.1:1,{running.target}", f"{running.target},127.0.0.1:1"):
+        store = await open_kurrent(f"kurrentdb://{targets}?tls=false")
+        assert (await store.append(fresh(), new(), Expected.NO_STREAM)).revision == 0
+        await store.close()
+
+
+async def test_repeat_of_what_was_never_seen_counts_as_new(running: Running) -> None:
+    """A process that has seen nothing of an append repeats it unawares; its place is told right."""
+    one, other = await open_kurrent(running.url), await open_kurrent(running.url)
+    part = Append(fresh(), new(2), Expected.NO_STREAM)
+    first = await one.append(part.stream, part.events, part.expected)
+    unawares = await other.append(part.stream, part.events, part.expected)
+    assert unawares == first
+    again = await other.append(part.stream, part.events, part.expected)
+    assert (again.revision, again.position, again.repeated) == (1, first.position, True)
+    for store in (one, other):
+        await store.close()
+
+
 @pytest.mark.parametrize("rest", ["?nonsense=1", "?tls=perhaps", ""])
 async def test_bad_connection_string_is_told_without_password(rest: str) -> None:
     """A connection string that the client refuses is refused without showing the password."""

@@ -12,23 +12,38 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from kurrentdbclient import AsyncKurrentDBClient, KurrentDBClient, StreamState
-from kurrentdbclient.exceptions import ServiceUnavailableError
+from kurrentdbclient.exceptions import FollowerNotFoundError, ServiceUnavailableError
 
+from tests.contract.eventstore_wire.faces import face
 from tests.contract.eventstore_wire.process import Running, command, server
 from tests.contract.eventstore_wire.scene import event, events, fresh
 
 SERVICE = "event_store.client.streams.Streams"
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("scheme", ["kurrentdb+discover", "esdb+discover", "kurrentdb", "esdb"])
-def test_clients_discover_the_node(running: Running, scheme: str) -> None:
+async def test_clients_discover_the_node(running: Running, scheme: str, kind: str) -> None:
     """Discovery leads to the one node, and so does a list of targets in which others are dead."""
     targets = running.target if "discover" in scheme else f"127.0.0.1:1,{running.target}"
-    client, stream = KurrentDBClient(f"{scheme}://{targets}?Tls=false"), fresh()
-    client.append_to_stream(stream, events=event(), current_version=StreamState.NO_STREAM)
-    assert len(client.get_stream(stream)) == 1
-    assert client.connection_target == running.target
-    client.close()
+    for preference in ("leader", "random"):
+        url = f"{scheme}://{targets}?Tls=false&NodePreference={preference}"
+        async with face(kind, url) as client:
+            stream = fresh()
+            await client.do(
+                "append_to_stream", stream, events=event(), current_version=StreamState.NO_STREAM
+            )
+            assert len(await client.read("get_stream", stream)) == 1
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_clients_that_want_a_follower_are_told(running: Running, kind: str) -> None:
+    """Who prefers a follower, of which there is none, gets the client's error and does not hang."""
+    url = f"kurrentdb+discover://{running.target}?Tls=false&NodePreference=follower"
+    async with asyncio.timeout(10):
+        with pytest.raises(FollowerNotFoundError):
+            async with face(kind, url):
+                pass
 
 
 def test_health_and_reflection_are_served(running: Running) -> None:

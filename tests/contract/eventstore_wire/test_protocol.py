@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from kurrentdbclient import AsyncKurrentDBClient
+from kurrentdbclient import AsyncKurrentDBClient, StreamState
 from kurrentdbclient.protos.v1 import shared_pb2
 from kurrentdbclient.protos.v1.streams_pb2 import (
     AppendReq,
@@ -143,6 +143,72 @@ async def test_past_deadline_is_a_timeout(channel: grpc.aio.Channel) -> None:
     late.options.deadline.CopyFrom(Duration(seconds=0))
     (answer,) = (await exchange(channel, late)).values()
     assert answer.error.details.Is(shared_pb2.Timeout.DESCRIPTOR)
+
+
+async def test_unfinished_append_runs_out_of_time(
+    channel: grpc.aio.Channel, async_client: AsyncKurrentDBClient
+) -> None:
+    """An append whose last message does not come is a timeout at its deadline; others go on."""
+    stream = fresh()
+    half, whole = request(stream, proposal("Half")), request(stream, proposal("Whole"))
+    half.is_final = False
+    half.options.deadline.CopyFrom(Duration(nanos=50_000_000))
+    rest = BatchAppendReq(correlation_id=half.correlation_id, is_final=True)
+    call = channel.stream_stream(
+        f"{STREAMS}/BatchAppend", BatchAppendReq.SerializeToString, BatchAppendResp.FromString
+    )()
+    async with asyncio.timeout(10):
+        await call.write(half)
+        late = await call.read()
+        assert isinstance(late, BatchAppendResp)
+        assert late.correlation_id == half.correlation_id
+        assert late.stream_identifier == half.options.stream_identifier
+        assert late.error.details.Is(shared_pb2.Timeout.DESCRIPTOR)
+        await call.write(rest)  # too late: it is ignored
+        await call.write(whole)
+        answer = await call.read()
+        assert isinstance(answer, BatchAppendResp)
+        assert answer.correlation_id == whole.correlation_id
+        await call.done_writing()
+        assert await call.read() is grpc.aio.EOF
+    assert [event.type for event in await async_client.get_stream(stream)] == ["Whole"]
+
+
+async def test_call_that_ends_leaves_unfinished_appends(
+    channel: grpc.aio.Channel, async_client: AsyncKurrentDBClient
+) -> None:
+    """A call that ends before an append is whole ends at once, and nothing of it is written."""
+    stream = fresh()
+    half = request(stream, proposal())
+    half.is_final = False
+    assert await exchange(channel, half) == {}
+    assert await async_client.get_current_version(stream) is StreamState.NO_STREAM
+
+
+async def test_correlation_ids_are_the_same_in_both_forms(
+    channel: grpc.aio.Channel, async_client: AsyncKurrentDBClient
+) -> None:
+    """Messages of one append may name it as text and as halves; what is no id is refused."""
+    stream = fresh()
+    first = request(stream, proposal("A"))
+    first.is_final = False
+    last = BatchAppendReq(proposed_messages=[proposal("B")], is_final=True)
+    number = UUID(first.correlation_id.string).int
+    halves = last.correlation_id.structured
+    for name, half in (("most", number >> 64), ("least", number & ((1 << 64) - 1))):
+        setattr(halves, f"{name}_significant_bits", half - (1 << 64) if half >> 63 else half)
+    nameless = request(stream, proposal("C"))
+    nameless.correlation_id.string = "no id"
+    call = channel.stream_stream(
+        f"{STREAMS}/BatchAppend", BatchAppendReq.SerializeToString, BatchAppendResp.FromString
+    )
+    async with asyncio.timeout(10):
+        answers = [answer async for answer in call(iter([first, nameless, last]))]
+    kinds = {answer.WhichOneof("result"): answer for answer in answers}
+    assert kinds["success"].correlation_id == last.correlation_id
+    assert kinds["error"].correlation_id == nameless.correlation_id
+    assert kinds["error"].error.details.Is(shared_pb2.BadRequest.DESCRIPTOR)
+    assert [event.type for event in await async_client.get_stream(stream)] == ["A", "B"]
 
 
 async def test_ids_travel_in_two_forms(channel: grpc.aio.Channel) -> None:
