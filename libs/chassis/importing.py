@@ -1,5 +1,6 @@
 """Bulk calls: items that stand alone, counted, with errors by index; a re-run changes nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,11 @@ MAX_ITEMS = 1000
 MAX_ERRORS = 1000
 """Most errors told of one call; the rest is counted."""
 
-_OF_AN_ITEM = (TooLarge, StreamTombstoned)
+OF_AN_ITEM = (TooLarge, StreamTombstoned)
+"""What the store refuses of one item alone: the others stand."""
+
+_TURN = 64
+"""Items parsed in one turn of the event loop: a few milliseconds, then others have theirs."""
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -51,6 +56,8 @@ class Bulk(Generic[S]):
         parsed: list[tuple[int, str, Any, Request]] = []
         for index, item in enumerate(items):
             request = current().item()
+            if index % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
             try:
                 parsed.append((index, *self._parse(item, request), request))
             except Refusal as malformed:
@@ -88,7 +95,7 @@ class Tally:
         if len(items) > MAX_ITEMS:
             raise Invalid.field(name, f"at most {MAX_ITEMS} items, not {len(items)}")
         for outcome in await handle(items):
-            if isinstance(outcome, StoreError) and not isinstance(outcome, _OF_AN_ITEM):
+            if isinstance(outcome, StoreError) and not isinstance(outcome, OF_AN_ITEM):
                 raise outcome
             if isinstance(outcome, Handled):
                 self.created += outcome.changed

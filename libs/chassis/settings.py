@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     drain: float = Field(10.0, ge=0, description="Seconds for running calls to end at shutdown")
     max_concurrent: int = Field(512, gt=0, description="Calls at once; more: RESOURCE_EXHAUSTED")
     max_message: int = Field(4 << 20, gt=0, description="Bytes of a message, both ways")
+    coding: Literal["on", "off"] = Field(
+        "off", description="Whether a model codes feedback as it comes in"
+    )
     otlp_endpoint: str = Field("", description="OTLP/gRPC collector; empty: no telemetry is sent")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -19,6 +19,7 @@ from libs.eventstore.port import (
     EventStore,
     Expected,
     ExpectedState,
+    RecordedEvent,
     StoreError,
     StreamTombstoned,
     WrongExpectedRevision,
@@ -52,11 +53,15 @@ class Handled(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Attempt(Generic[S]):
-    """One item of a bulk command: what to decide for the thing called ``key``."""
+    """One item of a bulk command: what to decide for the thing called ``key``.
+
+    ``begun`` is its first event, where that is at hand: it saves a read if nothing happened since.
+    """
 
     key: str
     decide: Decide[S]
     request: Request
+    begun: RecordedEvent | None = None
 
 
 def _now() -> datetime:
@@ -181,26 +186,26 @@ class Decider:
     async def handle_new(
         self, aggregate: Aggregate[S], attempts: Sequence[Attempt[S]]
     ) -> list[Handled[S] | Refusal | StoreError]:
-        """Handle many commands on things that are probably new, with as few waits as there can be.
+        """Handle many commands on things that have probably just begun, with few waits.
 
         Each item stands alone and is answered in its place, by its outcome or by why not. Items on
         the same thing are handled one after the other, in their order.
         """
         answers: list[Handled[S] | Refusal | StoreError | None] = [None] * len(attempts)
-        appends: list[tuple[int, list[Message], Append]] = []
+        appends: list[tuple[int, History[S], list[Message], Append]] = []
         seen: set[str] = set()
         for index, item in enumerate(attempts):
-            events = [] if item.key in seen else self._guess(aggregate, item)
+            start = self._start(aggregate, item)
+            events = [] if item.key in seen else self._guess(start, item)
             seen.add(item.key)
             if events:
                 new = self._codec.encode(events, item.request.id, item.request.metadata())
-                append = Append(aggregate.stream(item.key), new, Expected.NO_STREAM)
-                appends.append((index, events, append))
-        done = await self._store.append_batch([append for _, _, append in appends])
-        for (index, events, _), outcome in zip(appends, done, strict=True):
+                append = Append(aggregate.stream(item.key), new, _expected(start.revision))
+                appends.append((index, start, events, append))
+        done = await self._store.append_batch([append for *_, append in appends])
+        for (index, start, events, _), outcome in zip(appends, done, strict=True):
             if isinstance(outcome, Appended) and not outcome.repeated:
                 request = attempts[index].request
-                start = History(aggregate.initial)
                 after = _after(aggregate, start, events, request, outcome)
                 answers[index] = Handled(after.state, after.revision, after.position, changed=True)
             elif isinstance(outcome, StoreError) and not isinstance(outcome, WrongExpectedRevision):
@@ -208,21 +213,29 @@ class Decider:
         left = [index for index, answer in enumerate(answers) if answer is None]
         while left:
             some, left = left[:_AT_ONCE], left[_AT_ONCE:]
-            found = await asyncio.gather(*(self._one(aggregate, attempts[i]) for i in some))
+            found = await asyncio.gather(*(self.attempt(aggregate, attempts[i]) for i in some))
             for index, answer in zip(some, found, strict=True):
                 answers[index] = answer
         return cast("list[Handled[S] | Refusal | StoreError]", answers)
 
-    def _guess(self, aggregate: Aggregate[S], item: Attempt[S]) -> list[Message]:
-        """Answer what follows if the thing is new; a refusal is not believed on a guess."""
+    def _start(self, aggregate: Aggregate[S], item: Attempt[S]) -> History[S]:
+        """Answer the history of a thing that has just begun, or has not yet."""
+        history = History(aggregate.initial)
+        if item.begun is not None:
+            history.fold(aggregate, self._codec, item.begun)
+        return history
+
+    def _guess(self, start: History[S], item: Attempt[S]) -> list[Message]:
+        """Answer what follows if nothing else happened; a refusal is not believed on a guess."""
         try:
-            return list(item.decide(aggregate.initial, self._clock()))
+            return list(item.decide(start.state, self._clock()))
         except Refusal:
             return []
 
-    async def _one(
+    async def attempt(
         self, aggregate: Aggregate[S], item: Attempt[S]
     ) -> Handled[S] | Refusal | StoreError:
+        """Handle one item of a bulk command; answer its outcome, or why not."""
         try:
             return await self.handle(aggregate, item.key, item.decide, item.request)
         except (Refusal, StoreError) as error:

@@ -9,7 +9,11 @@ from libs.contract.events import CODEC
 from libs.decider import Decider
 from libs.eventstore.connect import connect
 from libs.projection import Projection
+from libs.projection.reactor import BulkReactor
 from libs.projection.sqlite import SqliteDatabase
+from services.feedback.coding.langid import LangId
+from services.feedback.coding.vader import Vader
+from services.feedback.policy.automatic_coding import AutomaticCoding
 from services.feedback.service import services
 from services.feedback.service.means import Means
 from services.feedback.stakes import MetricsValuer
@@ -28,8 +32,14 @@ async def compose(settings: Settings) -> Parts:
     metrics = channel(settings.metrics)
     decider = Decider(store, CODEC, clock)
     projection = Projection(store, CODEC, database, VIEWS, name="feedback")
-    means = Means(store, decider, database, MetricsValuer(metrics), clock)
-    return Parts(store, services(means), [projection], closing=[metrics.close])
+    means = Means(store, decider, database, MetricsValuer(metrics), clock, Vader(), LangId())
+    reactors = []
+    if settings.coding == "on":
+        policy = AutomaticCoding(decider, means.automatic)
+        checkpoint = SqliteDatabase(settings.data / "feedback-coding")
+        coding = (policy.handles, policy.react)
+        reactors.append(BulkReactor(store, CODEC, checkpoint, *coding, name="feedback-coding"))
+    return Parts(store, services(means), [projection], reactors, closing=[metrics.close])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ from libs.kernel.values import (
     Label,
     NeedName,
     known,
+    resource,
+    timestamp,
 )
+from services.feedback.views.facts import ALWAYS
+from services.feedback.views.inbox import micros
 
 ChannelNumber = Annotated[int, known(events.Channel)]
 
@@ -26,6 +30,18 @@ class OneFeedback(Command):
     """Feedback by its name."""
 
     name: FeedbackName
+
+
+class OneParent(Command):
+    """Feedback by its name, where it is asked for what hangs on it."""
+
+    parent: FeedbackName
+
+
+class OneThemeRules(Command):
+    """Rules for themes by their name."""
+
+    name: Annotated[str, resource("themeRules")]
 
 
 class OneAction(Command):
@@ -61,6 +77,12 @@ class Window(Waiting):
     start_time: Instant | None = None
     end_time: Instant | None = None
     as_of: Instant | None = None
+
+    def micros(self) -> tuple[int, int]:
+        """Answer start (inclusive) and end (exclusive) in microseconds, as tables keep time."""
+        start = -ALWAYS if self.start_time is None else micros(timestamp(self.start_time))
+        end = ALWAYS if self.end_time is None else micros(timestamp(self.end_time))
+        return start, end
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

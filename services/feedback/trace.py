@@ -16,9 +16,14 @@ def _summary(event: Message) -> str:
     match event:
         case events.FeedbackReceived():
             return f"received by {_word(events.Channel.Name(event.channel), 'CHANNEL_')}"
+        case events.FeedbackAttributed():
+            return f"attributed to {event.customer} by {event.by}"
         case events.FeedbackCoded():
             about = ", ".join(event.themes) or "no theme"
-            return f"coded by {event.coder.name}: {about}; sentiment {event.sentiment:+.2f}"
+            feels = "" if event.without_sentiment else f"; sentiment {event.sentiment:+.2f}"
+            return f"coded by {event.coder.name}: {about}{feels}"
+        case events.CauseClassified():
+            return f"cause: {_word(events.Cause.Name(event.cause), 'CAUSE_')}"
         case events.ActionCommitted():
             kind = _word(events.ActionKind.Name(event.kind), "ACTION_KIND_")
             return f"{event.owner} committed to a {kind}: {event.title}"

@@ -78,9 +78,14 @@ def _said(event: feedback.FeedbackReceived) -> Happening:
     return Happening(event.receive_time, event.feedback, f"feedback by {_channel(event)}")
 
 
+def _attributed(event: feedback.FeedbackAttributed) -> Happening:
+    return Happening(event.event_time, event.feedback, "feedback found its author")
+
+
 def _coded(event: feedback.FeedbackCoded) -> Happening:
     about = ", ".join(event.themes) or "no theme"
-    summary = f"feedback coded: {about}; sentiment {event.sentiment:+.2f}"
+    feels = "" if event.without_sentiment else f"; sentiment {event.sentiment:+.2f}"
+    summary = f"feedback coded: {about}{feels}"
     return Happening(event.event_time, event.feedback, summary)
 
 
@@ -100,6 +105,11 @@ def _declined(event: feedback.ActionDeclined) -> Happening:
 def _told(event: feedback.LoopClosed) -> Happening:
     summary = f"told by {_channel(event)} what became of it"
     return Happening(event.told_time, event.action, summary)
+
+
+def _classified(event: feedback.CauseClassified) -> Happening:
+    cause = _plain(feedback.Cause.Name(event.cause), "CAUSE_")
+    return Happening(event.event_time, event.feedback, f"what lies behind feedback: {cause}")
 
 
 def _escalated(event: feedback.ActionEscalated) -> Happening:
@@ -146,6 +156,7 @@ OF_CUSTOMER: Mapping[type[Message], Tell] = {
     customers.TransactionRecorded: _bought,
     customers.TransactionRefunded: _refunded,
     feedback.FeedbackReceived: _said,
+    feedback.FeedbackAttributed: _attributed,
     feedback.FeedbackCoded: _coded,
     feedback.LoopConfirmed: _confirmed,
     feedback.LoopProtested: _protested,
@@ -153,11 +164,12 @@ OF_CUSTOMER: Mapping[type[Message], Tell] = {
     offers.OfferAccepted: _accepted,
     offers.OfferRefused: _refused,
 }
-"""What happened to the one customer whom the event names; to nobody if it names none."""
+"""What happened to the one customer whom the event names; none named: to one yet to be found."""
 
 OF_FEEDBACK: Mapping[type[Message], Tell] = {
     feedback.ActionEscalated: _escalated,
     feedback.ActionCommitted: _committed,
+    feedback.CauseClassified: _classified,
     feedback.ActionLinked: _linked,
     feedback.ActionCompleted: _completed,
     feedback.ActionDeclined: _declined,

@@ -14,10 +14,13 @@ Row = tuple[str, int, int, str, str, str, bytes]
 
 
 class CustomerTimeline:
-    """What happened, customer by customer in log order; and who said which piece of feedback."""
+    """What happened, customer by customer in log order; and who said which piece of feedback.
+
+    What was said by nobody known stands under no name, and moves once its author is found.
+    """
 
     name = "customer_timeline"
-    version = 2
+    version = 3
     tables = ("timeline", "author")
     schema = """
         CREATE TABLE IF NOT EXISTS timeline (
@@ -30,6 +33,7 @@ class CustomerTimeline:
             event BLOB NOT NULL,
             PRIMARY KEY (customer, position)
         ) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS timeline_unknown ON timeline (resource) WHERE customer = '';
         CREATE TABLE IF NOT EXISTS author (
             feedback TEXT PRIMARY KEY,
             customer TEXT NOT NULL
@@ -48,14 +52,32 @@ class CustomerTimeline:
         rows: list[Row] = []
         for fact in facts:
             tell = OF_CUSTOMER.get(type(fact.event))
+            if isinstance(fact.event, feedback.FeedbackAttributed):
+                _write(db, rows)
+                _move(db, fact.event)
             if tell is not None:
                 customer: str = fact.event.customer  # type: ignore[attr-defined]
-                if customer:
-                    rows.append(_row(customer, fact, tell(fact.event)))
+                rows.append(_row(customer, fact, tell(fact.event)))
             else:
                 happening = OF_FEEDBACK[type(fact.event)](fact.event)
                 rows.extend(_row(author, fact, happening) for author in _authors(db, fact))
-        db.executemany("INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        _write(db, rows)
+
+
+def _write(db: apsw.Connection, rows: list[Row]) -> None:
+    db.executemany("INSERT INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    rows.clear()
+
+
+def _move(db: apsw.Connection, event: feedback.FeedbackAttributed) -> None:
+    """Put what was said under the name of its author, away from whoever was thought to be."""
+    db.execute("INSERT OR REPLACE INTO author VALUES (?, ?)", (event.feedback, event.customer))
+    if event.previous_customer:
+        sql = "UPDATE timeline SET customer = ? WHERE customer = ? AND resource = ?"
+        db.execute(sql, (event.customer, event.previous_customer, event.feedback))
+    else:  # the index of what is nobody's
+        sql = "UPDATE timeline SET customer = ? WHERE customer = '' AND resource = ?"
+        db.execute(sql, (event.customer, event.feedback))
 
 
 def _row(customer: str, fact: Fact, happening: Happening) -> Row:

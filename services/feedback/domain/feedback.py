@@ -1,163 +1,150 @@
-"""One piece of feedback: received once, coded as often as somebody sees more in it."""
+"""One piece of feedback: received once; its author, themes and cause as they are now known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
 from google.protobuf.message import Message
-from pydantic import Field, model_validator
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from libs.kernel.refusals import AlreadyExists, FieldError, NotFound
-from libs.kernel.values import (
-    Command,
-    CustomerName,
-    Etag,
-    FeedbackName,
-    Instant,
-    Labels,
-    Language,
-    Source,
-    known,
-    timestamp,
+from libs.kernel.refusals import AlreadyExists, NotFound, Refusal
+from libs.kernel.values import timestamp
+from services.feedback.domain.intake import (
+    AttributeFeedback,
+    ClassifyCause,
+    CodeByModel,
+    CodeFeedback,
+    FeedbackCommand,
+    RecordFeedback,
 )
-
-_BOUNDS = {
-    events.SCORE_SCALE_NPS: (0, 10),
-    events.SCORE_SCALE_CSAT: (1, 5),
-    events.SCORE_SCALE_CES: (1, 7),
-}
-
-
-class Score(Command):
-    """A structured answer, within the bounds of its scale."""
-
-    scale: Annotated[int, known(events.ScoreScale)]
-    value: int = 0
-
-    @model_validator(mode="after")
-    def _within(self) -> Self:
-        low, high = _BOUNDS[events.ScoreScale.ValueType(self.scale)]
-        if not low <= self.value <= high:
-            name = events.ScoreScale.Name(events.ScoreScale.ValueType(self.scale))
-            msg = f"{name} goes from {low} to {high}, not to {self.value}"
-            raise FieldError("value", msg)
-        return self
-
-    def message(self) -> events.Score:
-        """Answer the score as the contract writes it."""
-        return events.Score(scale=events.ScoreScale.ValueType(self.scale), value=self.value)
-
-
-class Coder(Command):
-    """A person, or a model with its version."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    version: Annotated[str, Field(max_length=100)] = ""
-
-
-class RecordFeedback(Command):
-    """A customer said something, in words, as a score, or both."""
-
-    feedback: FeedbackName
-    channel: Annotated[int, known(events.Channel)]
-    customer: CustomerName | None = None
-    language_code: Language | None = None
-    text: Annotated[str, Field(max_length=10_000)] = ""
-    score: Score | None = None
-    receive_time: Instant | None = None
-    source: Source | None = None
-    source_id: Source | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if not self.text.strip() and self.score is None:
-            msg = "text or score is needed"
-            raise FieldError("text", msg)
-        if (self.source is None) != (self.source_id is None):
-            missing = "source" if self.source is None else "source_id"
-            msg = "source and source_id go together"
-            raise FieldError(missing, msg)
-        return self
-
-
-class ImportFeedback(RecordFeedback):
-    """The same, of a system that can say it again: its item is known by source and source_id."""
-
-    source: Source
-    source_id: Source
-    receive_time: Instant
-
-
-class CodeFeedback(Command):
-    """Somebody says what feedback is about and how it feels."""
-
-    name: FeedbackName
-    coder: Coder
-    themes: Annotated[Labels, Field(max_length=20)] = ()
-    sentiment: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = 0.0
-    etag: Etag | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Feedback as it now is; ``received`` is None until it was."""
+    """Feedback as it now is; ``received`` is None until it was, ``customer`` the known author."""
 
     received: events.FeedbackReceived | None = None
+    customer: str = ""
     coded: events.FeedbackCoded | None = None
+    cause: events.CauseClassified | None = None
+    changed: Timestamp | None = None
 
 
 INITIAL = Feedback()
 
 
-def decide(
-    command: RecordFeedback | CodeFeedback, state: Feedback, now: datetime
-) -> Sequence[Message]:
+def decide(command: FeedbackCommand, state: Feedback, now: datetime) -> Sequence[Message]:
     """Answer what follows from ``command``."""
+    if isinstance(command, RecordFeedback):
+        return _record(command, state, now)
+    if state.received is None:
+        raise NotFound(command.name)
     match command:
-        case RecordFeedback():
-            return _record(command, state, now)
+        case AttributeFeedback():
+            return _attribute(command, state, now)
+        case CodeByModel():
+            return _code(command, state, now) if _lets(state.coded, command) else []
         case CodeFeedback():
             return _code(command, state, now)
+        case ClassifyCause():
+            return _classify(command, now)
 
 
 def _record(command: RecordFeedback, state: Feedback, now: datetime) -> Sequence[Message]:
     if state.received is None:
         return [_received(command, now)]
-    if _received(command, state.received.event_time.ToDatetime()) == state.received:
+    again = _received(command, state.received.event_time.ToDatetime())
+    if _sent(again) == _sent(state.received):
         return []
     message = f"{command.source!r} has sent {command.source_id!r} before, with other content"
     raise AlreadyExists("SOURCE_ID_REUSED", message, feedback=command.feedback)
 
 
 def _received(command: RecordFeedback, at: datetime) -> events.FeedbackReceived:
-    score = None if command.score is None else command.score.message()
+    found = None if command.language_code else command.detected
     return events.FeedbackReceived(
         event_time=timestamp(at),
         feedback=command.feedback,
         customer=command.customer or "",
         channel=events.Channel.ValueType(command.channel),
-        language_code=command.language_code or "",
+        language_code=found.language_code if found else command.language_code or "",
+        language_detector=found.detector.message() if found else None,
         text=command.text,
-        score=score,
+        score=None if command.score is None else command.score.message(),
         receive_time=timestamp(command.receive_time or at),
         source=command.source or "",
         source_id=command.source_id or "",
     )
 
 
+def _sent(event: events.FeedbackReceived) -> events.FeedbackReceived:
+    """Answer what the sender said: a newer detector may find another language in the same words."""
+    if not event.HasField("language_detector"):
+        return event
+    sent = events.FeedbackReceived()
+    sent.CopyFrom(event)
+    sent.ClearField("language_code")
+    sent.ClearField("language_detector")
+    return sent
+
+
+def _attribute(command: AttributeFeedback, state: Feedback, now: datetime) -> Sequence[Message]:
+    if command.customer == state.customer:
+        return []
+    if state.customer and not command.evidence.strip():
+        message = f"{command.name!r} has an author: evidence is needed for another"
+        raise Refusal("EVIDENCE_NEEDED", message, feedback=command.name, customer=state.customer)
+    return [
+        events.FeedbackAttributed(
+            event_time=timestamp(now),
+            feedback=command.name,
+            customer=command.customer,
+            previous_customer=state.customer,
+            by=command.by,
+            evidence=command.evidence,
+        )
+    ]
+
+
+def by_person(coded: events.FeedbackCoded) -> bool:
+    """Say whether a person coded: only models have versions."""
+    return not coded.coder.version
+
+
+def _lets(coded: events.FeedbackCoded | None, command: CodeByModel) -> bool:
+    """Say whether what was ``coded`` before leaves anything for a model to say."""
+    if coded is None:
+        return not command.silent
+    if by_person(coded) or not command.anew:
+        return False
+    before = (coded.coder.name, coded.coder.version, coded.rules_version)
+    return before != (command.coder.name, command.coder.version, command.rules_version)
+
+
 def _code(command: CodeFeedback, state: Feedback, now: datetime) -> Sequence[Message]:
-    if state.received is None:
-        raise NotFound(command.name)
     return [
         events.FeedbackCoded(
             event_time=timestamp(now),
             feedback=command.name,
-            customer=state.received.customer,
+            customer=state.customer,
             themes=command.themes,
             sentiment=command.sentiment,
-            coder=events.Coder(name=command.coder.name, version=command.coder.version),
+            without_sentiment=command.without_sentiment,
+            coder=command.coder.message(),
+            rules_version=command.rules_version if isinstance(command, CodeByModel) else 0,
+        )
+    ]
+
+
+def _classify(command: ClassifyCause, now: datetime) -> Sequence[Message]:
+    return [
+        events.CauseClassified(
+            event_time=timestamp(now),
+            feedback=command.name,
+            cause=events.Cause.ValueType(command.cause),
+            by=command.by,
+            evidence=command.evidence,
         )
     ]
 
@@ -166,7 +153,11 @@ def evolve(state: Feedback, event: Message) -> Feedback:
     """Answer ``state`` after ``event``."""
     match event:
         case events.FeedbackReceived():
-            return replace(state, received=event)
+            return Feedback(event, customer=event.customer, changed=event.event_time)
+        case events.FeedbackAttributed():
+            return replace(state, customer=event.customer, changed=event.event_time)
         case events.FeedbackCoded():
-            return replace(state, coded=event)
+            return replace(state, coded=event, changed=event.event_time)
+        case events.CauseClassified():
+            return replace(state, cause=event, changed=event.event_time)
     return state

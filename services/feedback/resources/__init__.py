@@ -5,19 +5,22 @@ from equiloop.feedback.v1 import service_pb2 as api
 from google.protobuf.duration_pb2 import Duration
 
 from libs.decider import Handled
+from libs.eventstore.port import RecordedEvent
 from services.feedback.domain.action import Action
 from services.feedback.domain.feedback import Feedback
+from services.feedback.domain.theme_rules import DEFAULT, ThemeRules
 from services.feedback.funnel import Funnel
 from services.feedback.ranking import Stake
 
 
 def feedback(handled: Handled[Feedback]) -> api.Feedback:
-    """Answer feedback with its latest coding."""
-    received, coded = handled.state.received, handled.state.coded
+    """Answer feedback with its author, its coding and its cause by the latest of each."""
+    state = handled.state
+    received, coded = state.received, state.coded
     assert received is not None
     resource = api.Feedback(
         name=received.feedback,
-        customer=received.customer,
+        customer=state.customer,
         channel=received.channel,
         language_code=received.language_code,
         text=received.text,
@@ -26,15 +29,48 @@ def feedback(handled: Handled[Feedback]) -> api.Feedback:
         source=received.source,
         source_id=received.source_id,
         create_time=received.event_time,
-        update_time=received.event_time,
+        update_time=state.changed,
         etag=str(handled.revision),
+        cause=state.cause.cause if state.cause else events.CAUSE_UNSPECIFIED,
     )
+    if received.HasField("language_detector"):
+        resource.language_detector.CopyFrom(received.language_detector)
     if coded is not None:
         resource.themes.extend(coded.themes)
-        resource.sentiment = coded.sentiment
         resource.coder.CopyFrom(coded.coder)
-        resource.update_time.CopyFrom(coded.event_time)
+        resource.rules_version = coded.rules_version
+        if not coded.without_sentiment:
+            resource.sentiment = coded.sentiment
     return resource
+
+
+def coding(recorded: RecordedEvent, coded: events.FeedbackCoded) -> api.Coding:
+    """Answer one coding as it stands in history."""
+    return api.Coding(
+        themes=coded.themes,
+        sentiment=None if coded.without_sentiment else coded.sentiment,
+        coder=coded.coder,
+        rules_version=coded.rules_version,
+        event_time=coded.event_time,
+        event_id=str(recorded.id),
+        position=recorded.position,
+    )
+
+
+def theme_rules(handled: Handled[ThemeRules] | None) -> api.ThemeRules:
+    """Answer the rules by which models propose themes; none were set: version 0."""
+    latest = handled.state.latest if handled else None
+    if handled is None or latest is None:
+        return api.ThemeRules(name=DEFAULT)
+    return api.ThemeRules(
+        name=latest.theme_rules,
+        version=latest.version,
+        rules=latest.rules,
+        assumed_language_code=latest.assumed_language_code,
+        by=latest.by,
+        update_time=latest.event_time,
+        etag=str(handled.revision),
+    )
 
 
 def action(handled: Handled[Action]) -> api.Action:

@@ -12,6 +12,7 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 )
 
 from libs.chassis.server import Register
+from services.feedback.service.coding import Coding
 from services.feedback.service.funnel import Funnel
 from services.feedback.service.intake import Intake
 from services.feedback.service.loop import Loop
@@ -20,7 +21,7 @@ from services.feedback.service.needs import Needs
 from services.feedback.service.priorities import Priorities
 
 
-class FeedbackService(Intake, Loop, Funnel, FeedbackServiceServicer):
+class FeedbackService(Intake, Coding, Loop, Funnel, FeedbackServiceServicer):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 

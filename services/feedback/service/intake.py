@@ -1,4 +1,4 @@
-"""Intake: what customers say, recorded one by one or in bulk, and what it is about."""
+"""Intake: what customers say, recorded one by one or in bulk, in whichever language, by whom."""
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from libs.decider import Request
 from libs.kernel.refusals import NotFound, Refusal
 from libs.kernel.values import derived_id, id_of
 from services.feedback import resources
-from services.feedback.domain import feedback
+from services.feedback.domain import feedback, intake
 from services.feedback.questions import Narrowed, OneFeedback
 from services.feedback.service.means import FEEDBACK, Means, Part
 from services.feedback.views import inbox
@@ -27,14 +27,14 @@ class Intake(Part):
     def __init__(self, means: Means) -> None:
         """Answer by these ``means``."""
         super().__init__(means)
-        self._import = Bulk(means.decider, FEEDBACK, _item, feedback.decide, self._unknown_authors)
+        check = self._unknown_authors
+        self._import = Bulk(means.decider, FEEDBACK, self._item, feedback.decide, check)
 
     async def RecordFeedback(self, request: api.RecordFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
         call = current().request(request)
-        command = parse(feedback.RecordFeedback, request, feedback=_name(request, call))
-        if command.customer and not await self.means.customers.has(id_of(command.customer)):
-            raise NotFound(command.customer, "customer")
+        command = parse(intake.RecordFeedback, request, **self._found_out(request, call))
+        await self._known(command.customer)
         decide = partial(feedback.decide, command)
         key = id_of(command.feedback)
         handled = await self.means.decider.handle(FEEDBACK, key, decide, call, new=True)
@@ -58,8 +58,21 @@ class Intake(Part):
         await take_stream(tally, "feedback", requests, self._import)
         return tally.fill(api.ImportFeedbackResponse(), api.ImportError)
 
+    async def AttributeFeedback(
+        self, request: api.AttributeFeedbackRequest, _: Any
+    ) -> api.Feedback:
+        """See the contract."""
+        command = parse(intake.AttributeFeedback, request)
+        await self._known(command.customer)
+        handled = await change(self.means.decider, FEEDBACK, command, feedback.decide, request)
+        return resources.feedback(handled)
+
+    async def _known(self, customer: str | None) -> None:
+        if customer and not await self.means.customers.has(id_of(customer)):
+            raise NotFound(customer, "customer")
+
     async def _unknown_authors(
-        self, commands: Sequence[feedback.RecordFeedback]
+        self, commands: Sequence[intake.RecordFeedback]
     ) -> list[Refusal | None]:
         named = [id_of(command.customer) for command in commands if command.customer]
         unknown = await self.means.customers.missing(named)
@@ -100,19 +113,26 @@ class Intake(Part):
             size += item.ByteSize()
         return response
 
-    async def CodeFeedback(self, request: api.CodeFeedbackRequest, _: Any) -> api.Feedback:
-        """See the contract."""
-        command = parse(feedback.CodeFeedback, request)
-        handled = await change(self.means.decider, FEEDBACK, command, feedback.decide, request)
-        return resources.feedback(handled)
+    def _item(
+        self, message: api.RecordFeedbackRequest, call: Request
+    ) -> tuple[str, intake.ImportFeedback]:
+        more = self._found_out(message, call)
+        return id_of(more["feedback"]), parse(
+            intake.ImportFeedback, message, **more, request_id=None
+        )
+
+    def _found_out(self, message: api.RecordFeedbackRequest, call: Request) -> dict[str, Any]:
+        """Answer what the message does not say itself: its name, and the language of its words."""
+        more: dict[str, Any] = {"feedback": _name(message, call)}
+        if message.text and not message.language_code:
+            language_code = self.means.languages.detect(message.text)
+            if language_code:
+                detector = self.means.languages.identity
+                more["detected"] = intake.Detected(language_code=language_code, detector=detector)
+        return more
 
 
 def _name(message: api.RecordFeedbackRequest, call: Request) -> str:
     if message.source and message.source_id:
         return "feedback/" + derived_id("feedback", message.source, message.source_id)
     return "feedback/" + call.derive("feedback")
-
-
-def _item(message: api.RecordFeedbackRequest, call: Request) -> tuple[str, feedback.ImportFeedback]:
-    name = _name(message, call)
-    return id_of(name), parse(feedback.ImportFeedback, message, feedback=name, request_id=None)

@@ -9,6 +9,8 @@ from libs.eventstore.port import EventStore
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, id_of
 from libs.projection.sqlite import SqliteDatabase
+from services.feedback.coding.automatic import Automatic
+from services.feedback.coding.port import Coder, LanguageDetector
 from services.feedback.domain import action, feedback, need, theme
 from services.feedback.funnel import History
 from services.feedback.stakes import Valuer
@@ -28,6 +30,13 @@ class Means:
     views: SqliteDatabase
     valuer: Valuer
     clock: Clock
+    coder: Coder
+    languages: LanguageDetector
+
+    @cached_property
+    def automatic(self) -> Automatic:
+        """The coder, with the organisation's rules."""
+        return Automatic(self.decider, self.coder)
 
     @cached_property
     def customers(self) -> Known:

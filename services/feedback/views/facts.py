@@ -24,6 +24,12 @@ NEVER = (1 << 63) - 1
 ALWAYS = NEVER - 1
 """An instant after all that happens."""
 
+MILLION = 1_000_000
+"""Sentiments are kept in millionths, so that their sums are exact."""
+
+NO_SENTIMENT = 2 * MILLION
+"""What stands for the sentiment of a coding that says nothing of it."""
+
 ESCALATED, COMMITTED, COMPLETED, DECLINED = range(4)
 """How an action stands."""
 
@@ -35,12 +41,13 @@ _WORD, _ITEM, _ACT = (
 )
 _ADD = {
     "word": "INSERT OR IGNORE INTO word (name) VALUES (?)",
-    "item": "INSERT INTO item (name, receive_time, channel, customer) "
-    f"VALUES (?, ?, ?, ifnull({_WORD}, 0))",
+    "item": "INSERT INTO item (name, receive_time, channel, scale, score, customer) "
+    f"VALUES (?, ?, ?, ?, ?, ifnull({_WORD}, 0))",
     "act": f"INSERT OR IGNORE INTO act (name, owner) VALUES (?, {_WORD})",
     "author": f"INSERT INTO author (item, customer) VALUES ({_ITEM}, {_WORD})",
-    "coding": "INSERT INTO coding (position, since, item, theme) "
-    f"VALUES (?, ?, {_ITEM}, ifnull({_WORD}, 0))",
+    "coding": "INSERT INTO coding (position, since, sentiment, item, theme, coder) "
+    f"VALUES (?, ?, ?, {_ITEM}, ifnull({_WORD}, 0), {_WORD})",
+    "finding": f"INSERT INTO finding (cause, item) VALUES (?, {_ITEM})",
     "link": f"INSERT INTO linking (since, item, act) VALUES (?, {_ITEM}, {_ACT})",
     "stand": f"INSERT INTO stand (since, act, state) VALUES (?, {_ACT}, ?)",
     "telling": f"INSERT INTO telling (since, told, item, act) VALUES (?, ?, {_ITEM}, {_ACT})",
@@ -52,8 +59,9 @@ _ADD = {
 
 def _received(event: events.FeedbackReceived, _: int) -> Iterator[Row]:
     yield from _words(event.customer)
-    received = micros(event.receive_time)
-    yield "item", (event.feedback, received, event.channel, event.customer)
+    received, score = micros(event.receive_time), event.score
+    said = (event.channel, score.scale, score.value)
+    yield "item", (event.feedback, received, *said, event.customer)
 
 
 def _attributed(event: events.FeedbackAttributed, _: int) -> Iterator[Row]:
@@ -63,9 +71,21 @@ def _attributed(event: events.FeedbackAttributed, _: int) -> Iterator[Row]:
 
 def _coded(event: events.FeedbackCoded, position: int) -> Iterator[Row]:
     """A coding about nothing has a row, too: it ends the one before."""
-    yield from _words(*event.themes)
+    coder = coder_word(event.coder.name, event.coder.version)
+    yield from _words(coder, *event.themes)
+    since = micros(event.event_time)
+    feels = NO_SENTIMENT if event.without_sentiment else round(event.sentiment * MILLION)
     for theme in event.themes or ("",):
-        yield "coding", (position, micros(event.event_time), event.feedback, theme)
+        yield "coding", (position, since, feels, event.feedback, theme, coder)
+
+
+def coder_word(name: str, version: str) -> str:
+    """Answer a coder in one word, apart from all that are called anything else."""
+    return f"{name}\t{version}"
+
+
+def _classified(event: events.CauseClassified, _: int) -> Iterator[Row]:
+    yield "finding", (event.cause, event.feedback)
 
 
 def _escalated(event: events.ActionEscalated, _: int) -> Iterator[Row]:
@@ -149,6 +169,7 @@ _ROWS: Mapping[type[Message], Rows] = {
     events.ActionEscalated: _escalated,
     events.ActionLinked: _linked,
     events.ActionReopened: _reopened,
+    events.CauseClassified: _classified,
     events.FeedbackAttributed: _attributed,
     events.FeedbackCoded: _coded,
     events.FeedbackReceived: _received,
@@ -161,8 +182,18 @@ class FeedbackFacts:
     """What happened to feedback and to the actions that answer it, in rows that never change."""
 
     name = "feedback_facts"
-    version = 1
-    tables = ("item", "act", "author", "coding", "linking", "stand", "telling", "label")
+    version = 2
+    tables = (
+        "item",
+        "act",
+        "author",
+        "coding",
+        "finding",
+        "linking",
+        "stand",
+        "telling",
+        "label",
+    )
     schema = """
         CREATE TABLE IF NOT EXISTS word (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
         CREATE TABLE IF NOT EXISTS item (
@@ -170,6 +201,8 @@ class FeedbackFacts:
             name TEXT NOT NULL UNIQUE,
             receive_time INTEGER NOT NULL,
             channel INTEGER NOT NULL,
+            scale INTEGER NOT NULL,
+            score INTEGER NOT NULL,
             customer INTEGER NOT NULL
         );
         CREATE TABLE IF NOT EXISTS act (
@@ -184,8 +217,13 @@ class FeedbackFacts:
             n INTEGER PRIMARY KEY,
             position INTEGER NOT NULL,
             since INTEGER NOT NULL,
+            sentiment INTEGER NOT NULL,
             item INTEGER NOT NULL,
-            theme INTEGER NOT NULL
+            theme INTEGER NOT NULL,
+            coder INTEGER NOT NULL
+        );
+        CREATE TABLE IF NOT EXISTS finding (
+            n INTEGER PRIMARY KEY, cause INTEGER NOT NULL, item INTEGER NOT NULL
         );
         CREATE TABLE IF NOT EXISTS linking (
             n INTEGER PRIMARY KEY,

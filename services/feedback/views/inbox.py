@@ -1,12 +1,12 @@
 """FeedbackInbox: which feedback is there, from whom, about what? The words stay in the log."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import apsw
 from equiloop.feedback.v1 import events_pb2 as events
 
-from libs.projection import Fact
+from libs.projection import Fact, Folds, fold_each
 
 
 def micros(timestamp: Any) -> int:
@@ -19,7 +19,11 @@ def _row(fact: Fact, event: events.FeedbackReceived) -> tuple[str, int, str, int
     return event.feedback, fact.recorded.position, event.customer, event.channel, received
 
 
-def _coded(db: apsw.Connection, event: events.FeedbackCoded) -> None:
+def _attributed(db: apsw.Connection, event: events.FeedbackAttributed, _: Fact) -> None:
+    db.execute("UPDATE feedback SET customer = ? WHERE name = ?", (event.customer, event.feedback))
+
+
+def _coded(db: apsw.Connection, event: events.FeedbackCoded, _: Fact) -> None:
     db.execute("DELETE FROM theme WHERE feedback = ?", (event.feedback,))
     db.executemany(
         "INSERT INTO theme VALUES (?, ?)", [(theme, event.feedback) for theme in event.themes]
@@ -31,7 +35,7 @@ class FeedbackInbox:
 
     name = "feedback_inbox"
     by_stream = True
-    version = 1
+    version = 2
     tables = ("feedback", "theme")
     schema = """
         CREATE TABLE IF NOT EXISTS feedback (
@@ -50,19 +54,42 @@ class FeedbackInbox:
         ) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS theme_by_feedback ON theme (feedback)
     """
-    handles = frozenset({events.FeedbackReceived, events.FeedbackCoded})
+    _later: ClassVar[Folds] = {
+        events.FeedbackAttributed: _attributed,
+        events.FeedbackCoded: _coded,
+    }
+    handles = frozenset(_later) | {events.FeedbackReceived}
 
     def fold(self, db: apsw.Connection, facts: Sequence[Fact]) -> None:
-        """Keep what was received, and the themes of its latest coding."""
+        """Keep what was received, its latest author, and the themes of its latest coding."""
         received = [
             _row(fact, fact.event)
             for fact in facts
             if isinstance(fact.event, events.FeedbackReceived)
         ]
         db.executemany("INSERT INTO feedback VALUES (?, ?, ?, ?, ?)", received)
-        for fact in facts:
-            if isinstance(fact.event, events.FeedbackCoded):
-                _coded(db, fact.event)
+        later = [fact for fact in facts if not isinstance(fact.event, events.FeedbackReceived)]
+        fold_each(self._later, db, later)
+
+
+class Received(NamedTuple):
+    """Feedback by when it was received (µs) and where it stands in the log."""
+
+    receive_time: int
+    position: int
+    name: str
+
+
+def list_received(
+    db: apsw.Connection, *, after: tuple[int, int], until: int, limit: int
+) -> list[Received]:
+    """Answer feedback received after (receive_time, position), before ``until``, by time."""
+    sql = """
+        SELECT receive_time, position, name FROM feedback
+        WHERE (receive_time, position) > (?, ?) AND receive_time < ?
+        ORDER BY receive_time, position LIMIT ?
+    """
+    return [Received(*row) for row in db.execute(sql, (*after, until, limit))]
 
 
 def list_names(

@@ -166,7 +166,7 @@ def test_the_timeline_tells_what_happened_to_a_customer(db: apsw.Connection) -> 
 
 
 def test_actions_reach_a_customer_through_the_feedback_alone(db: apsw.Connection) -> None:
-    """Somebody else's action or answer is not told; feedback of nobody reaches nobody."""
+    """Somebody else's action or answer is not told; feedback of nobody waits for its author."""
     told = [(entry.resource, entry.summary) for entry in entries(db, OTTO)]
     assert told == [
         (OTTO, "registered"),
@@ -174,7 +174,29 @@ def test_actions_reach_a_customer_through_the_feedback_alone(db: apsw.Connection
         ("actions/2", "action declined"),
         ("presentations/2", "accepted offers/1"),
     ]
-    assert entries(db, "") == []
+    assert {entry.resource for entry in entries(db, "")} == {"feedback/4"}
+
+
+def test_feedback_moves_to_its_author(tmp_path: Path) -> None:
+    """What nobody had said stands with its author once found, and moves on when he was mistaken."""
+    found = feedback.FeedbackAttributed(event_time=NOW, feedback="feedback/1", customer=ANNA)
+    mended = feedback.FeedbackAttributed(
+        event_time=NOW, feedback="feedback/1", customer=OTTO, previous_customer=ANNA
+    )
+    done = feedback.ActionCompleted(event_time=NOW, action="actions/1", feedback=["feedback/1"])
+    before = ["feedback by offer response", "feedback found its author"]
+    for log, names in (
+        ([said(1, ""), found], {ANNA: before, OTTO: []}),
+        (
+            [said(1, ""), found, mended, done],
+            {ANNA: [], OTTO: [*before, "feedback found its author", "action completed"]},
+        ),
+    ):
+        folder = tmp_path / str(len(log))
+        with folded(folder, VIEWS, facts(*log)) as database, database.read() as db:
+            for customer, told in names.items():
+                assert [entry.summary for entry in entries(db, customer)] == told
+            assert entries(db, "") == []
 
 
 def test_what_there_is_none_of_is_said(db: apsw.Connection) -> None:

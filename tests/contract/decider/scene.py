@@ -11,6 +11,7 @@ from libs.decider import Attempt, Decider, Handled, Request
 from libs.eventstore.port import EventStore, RecordedEvent
 from services.feedback.domain import feedback as domain
 from services.feedback.domain.feedback import Feedback
+from services.feedback.domain.intake import CodeFeedback, Coder, RecordFeedback
 from services.feedback.service.means import FEEDBACK
 from tests.specs.given import NOW
 
@@ -41,7 +42,7 @@ async def record(
 ) -> Handled[Feedback]:
     """Record feedback called like its source id."""
     key = message.source_id
-    command = parse(domain.RecordFeedback, message, feedback=f"feedback/{key}")
+    command = parse(RecordFeedback, message, feedback=f"feedback/{key}")
     decide = partial(domain.decide, command)
     return await by.handle(FEEDBACK, key, decide, Request.of(message), new=new)
 
@@ -56,22 +57,20 @@ async def code(
         coder=events.Coder(name="people/7"),
         request_id=request_id,
     )
-    decide = partial(domain.decide, parse(domain.CodeFeedback, message))
+    decide = partial(domain.decide, parse(CodeFeedback, message))
     return await by.handle(FEEDBACK, key, decide, Request.of(message), etag=etag)
 
 
 def attempt(message: api.RecordFeedbackRequest) -> Attempt[Feedback]:
     """One item of a bulk."""
     key = message.source_id
-    command = parse(domain.RecordFeedback, message, feedback=f"feedback/{key}")
+    command = parse(RecordFeedback, message, feedback=f"feedback/{key}")
     return Attempt(key, partial(domain.decide, command), Request())
 
 
 def coding(key: str, *themes: str) -> Attempt[Feedback]:
     """One item of a bulk, on a thing that is there already."""
-    command = domain.CodeFeedback(
-        name=f"feedback/{key}", themes=themes, coder=domain.Coder(name="people/7")
-    )
+    command = CodeFeedback(name=f"feedback/{key}", themes=themes, coder=Coder(name="people/7"))
     return Attempt(key, partial(domain.decide, command), Request())
 
 

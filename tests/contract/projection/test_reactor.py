@@ -17,6 +17,7 @@ from libs.projection import Fact, backoff
 from libs.projection.reactor import Reactor, TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import feedback as domain
+from services.feedback.domain.intake import RecordFeedback
 from services.feedback.service.means import FEEDBACK
 from tests.contract.decider.scene import decider
 from tests.contract.projection.scene import append
@@ -123,7 +124,7 @@ async def test_a_reaction_repeated_is_a_reaction_done_once(
         reactions += 1
         request = Request(uuid5(fact.recorded.id, "RecordFeedback"), "the same content")
         key = request.derive("feedback")
-        command = domain.RecordFeedback(
+        command = RecordFeedback(
             feedback=f"feedback/{key}", channel=events.CHANNEL_OTHER, text="refused"
         )
         await by.handle(FEEDBACK, key, partial(domain.decide, command), request, new=True)

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from libs.contract.parse import violations
 from libs.kernel.refusals import AlreadyExists, NotFound
-from services.feedback.domain.feedback import (
+from services.feedback.domain.feedback import decide
+from services.feedback.domain.intake import (
     CodeFeedback,
     Coder,
     ImportFeedback,
     RecordFeedback,
     Score,
-    decide,
 )
 from services.feedback.service.means import FEEDBACK
 from tests.specs.feedback.facts import WEB, coded, received

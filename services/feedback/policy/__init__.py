@@ -1,0 +1,1 @@
+"""Reactions: an event seen → a command of our own; one module a policy."""
