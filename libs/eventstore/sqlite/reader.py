@@ -7,8 +7,10 @@ interpreter lock at every row, and the thread has to win it back (see ``commits`
 
 import json
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from time import time_ns
 from typing import Any, NamedTuple
@@ -224,27 +226,45 @@ class Types(dict[int, str]):
         return self.get(key, f"unknown type {key}")
 
 
-# What RecordedEvent(...) and UUID(bytes=...) do, without a Python call for each: these two made
-# up two thirds of a replay. UUID's attributes are slots, which cannot be set but through these.
+# What RecordedEvent(...) and UUID(bytes=...) do, column by column, without a step of Python for
+# each event: these made up half of a replay. UUID's attributes are slots, which cannot be set but
+# through these.
 _record = partial(tuple.__new__, RecordedEvent)
 _set_int = UUID.__dict__["int"].__set__
 _set_is_safe = UUID.__dict__["is_safe"].__set__
 
 
-def _recorded(rows: apsw.Cursor, types: Types) -> tuple[list[RecordedEvent], int]:
+def _recorded(cursor: apsw.Cursor, types: Types) -> tuple[list[RecordedEvent], int]:
     """Events from rows of EVENTS, and their size in bytes, until it is SLICE_BYTES."""
-    events: list[RecordedEvent] = []
+    rows: list[tuple[Any, ...]] = []
     size = 0
-    new, unknown, integer = object.__new__, SafeUUID.unknown, int.from_bytes
-    for event, kind, data, metadata, stream, revision, position, recorded_at in rows:
-        uuid = new(UUID)
-        _set_int(uuid, integer(event, "big"))
-        _set_is_safe(uuid, unknown)
-        time = instant(recorded_at)
-        events.append(
-            _record((uuid, types[kind], data, metadata, stream, revision, position, time))
-        )
-        size += len(data) + len(metadata)
+    for row in cursor:
+        rows.append(row)
+        size += len(row[2]) + len(row[3])
         if size >= SLICE_BYTES:
             break
-    return events, size
+    if not rows:
+        return [], 0
+    ids, kinds, data, metadata, streams, revisions, positions, times = zip(*rows, strict=True)
+    columns = (
+        _uuids(ids),
+        map(types.__getitem__, kinds),
+        data,
+        metadata,
+        streams,
+        revisions,
+        positions,
+        map(instant, times),
+    )
+    return list(map(_record, zip(*columns, strict=True))), size
+
+
+def _uuids(ids: Sequence[bytes]) -> list[UUID]:
+    uuids = list(map(object.__new__, repeat(UUID, len(ids))))
+    _exhaust(map(_set_int, uuids, map(int.from_bytes, ids)))
+    _exhaust(map(_set_is_safe, uuids, repeat(SafeUUID.unknown)))
+    return uuids
+
+
+def _exhaust(steps: Iterable[object]) -> None:
+    deque(steps, maxlen=0)
