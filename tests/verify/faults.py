@@ -96,6 +96,24 @@ class BlocksEverybody(Honest):
             raise
 
 
+class BuffersWithoutBound(Honest):
+    """Reads ahead of its subscribers, as far as the log goes."""
+
+    async def subscribe(self, **how: Any) -> AsyncIterator[Batch]:
+        ahead: asyncio.Queue[Batch] = asyncio.Queue()
+
+        async def read() -> None:
+            async for batch in self.store.subscribe(**how):
+                ahead.put_nowait(batch)
+
+        reading = asyncio.create_task(read())
+        try:
+            while True:
+                yield await ahead.get()
+        finally:
+            reading.cancel()
+
+
 def broken(store: EventStore, fault: str) -> EventStore:
     """Answer the store behind the fault of this name; the store itself where there is none."""
     if not fault:

@@ -13,7 +13,14 @@ from tests.verify.scale import ROOT, SEED
 
 PAGE = ROOT / "docs" / "reports" / "eventstore.md"
 
-CHECKS = ("kill -9", "power cuts", "a million appends", "against a model", "network cuts")
+CHECKS = (
+    "kill -9",
+    "power cuts",
+    "a million appends",
+    "against a model",
+    "network cuts",
+    "slow consumers",
+)
 """In the order of the page; all must have run for it to be written."""
 
 

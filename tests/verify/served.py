@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.verify.scale import ROOT
 
@@ -42,13 +43,28 @@ def process(
                 running.kill()
 
 
+class Served(NamedTuple):
+    """A server's port, and its process."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def store_server(folder: Path) -> Iterator[int]:
-    """Serve a log in ``folder`` with `services.eventstore`; answer the port."""
+def store_process(folder: Path, fault: str = "") -> Iterator[Served]:
+    """Serve a log in ``folder`` with `services.eventstore`, broken by ``fault`` if that is one."""
     url, log = f"sqlite:///{folder}/log.db", folder / "eventstore.log"
     settings = {"eventstore_url": url, "eventstore_port": "0"}
-    with process("services.eventstore", log=log, **settings) as running:
+    module = ("tests.verify.broken_eventstore", fault) if fault else ("services.eventstore",)
+    with process(*module, log=log, **settings) as running:
         assert running.stdout is not None
         port = re.search(r"ready on \S+:(\d+)", running.stdout.readline())
         assert port, log.read_text()
-        yield int(port[1])
+        yield Served(int(port[1]), running.pid)
+
+
+@contextmanager
+def store_server(folder: Path) -> Iterator[int]:
+    """Serve a log in ``folder`` with `services.eventstore`; answer the port."""
+    with store_process(folder) as served:
+        yield served.port

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from kurrentdbclient import AsyncReadResponse, CaughtUp, Checkpoint, FellBehind
 from kurrentdbclient import RecordedEvent as Received
@@ -17,6 +18,9 @@ LINGER = 0.02
 
 TIMEOUT = 30.0
 """Seconds in which the next batch of a read must have come."""
+
+MOST_BYTES = 8 << 20
+"""Data and metadata after which a batch is full, whatever the number of its events."""
 
 Select = Callable[[RecordedEvent], bool]
 
@@ -37,31 +41,47 @@ def recorded(event: Received) -> RecordedEvent:
     )
 
 
+class Slice(NamedTuple):
+    """Some of what a read brings, and whether it is the last of it."""
+
+    events: list[RecordedEvent]
+    is_last: bool
+
+
 async def slices(
     response: AsyncReadResponse, size: int, select: Select = lambda _: True
-) -> AsyncIterator[list[RecordedEvent]]:
-    """Yield what a read brings in lists of `size`, the last one shorter. Raises TimeoutError."""
+) -> AsyncIterator[Slice]:
+    """Yield what a read brings, `size` events at a time or fewer large ones. Raises TimeoutError.
+
+    The last one may have no events.
+    """
     more = True
     try:
         while more:
-            more, events = False, []
+            more, events, room = False, [], MOST_BYTES
             async with asyncio.timeout(TIMEOUT):
                 async for received in response:
                     event = recorded(received)
                     if select(event):
                         events.append(event)
-                    if len(events) == size:
+                        room -= weight(event)
+                    if len(events) == size or room <= 0:
                         more = True
                         break
-            yield events
+            yield Slice(events, not more)
     finally:
         with suppress(KurrentDBClientError):
             await response.stop()
 
 
+def weight(event: RecordedEvent) -> int:
+    """Answer how many bytes of an event count."""
+    return len(event.data) + len(event.metadata)
+
+
 async def only(response: AsyncReadResponse) -> RecordedEvent | None:
     """Answer the one event of a read that asks for one; None where there is none."""
-    events = [event async for found in slices(response, 1) for event in found]
+    events = [event async for found in slices(response, 1) for event in found.events]
     return events[0] if events else None
 
 
@@ -69,7 +89,7 @@ class Inflow:
     """Takes what a subscription brings as it comes, for a consumer that takes it in batches.
 
     While the consumer is at work the next batch fills: batches grow with the time that they take.
-    They are bounded, and a full one holds the server up.
+    They are bounded, in events and in bytes, and a full one holds the server up.
     """
 
     def __init__(
@@ -78,8 +98,9 @@ class Inflow:
         self._source, self._size, self._select = source, size, select
         self._position, self._live = after, False
         self._lost: Exception | None = None
-        self._some, self._due, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._some, self._due, self._taken = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._events: list[RecordedEvent] = []
+        self._room = MOST_BYTES
         self._news = False  # whether there is anything to say
 
     async def __aenter__(self) -> "Inflow":
@@ -97,10 +118,10 @@ class Inflow:
         try:
             async for received in self._source:
                 self._note(received)
-                if len(self._events) >= self._size:
+                if self._is_full():
                     self._due.set()
-                    self._room.clear()
-                    await self._room.wait()
+                    self._taken.clear()
+                    await self._taken.wait()
             self._lost = StoreUnavailable("the server ended the subscription")
         except Exception as error:
             self._lost = error
@@ -123,14 +144,17 @@ class Inflow:
         if self._lost is not None and not self._news:
             raise self._lost
         # Live means that nothing was known to follow what has come, unless more did not fit.
-        caught_up = self._live and len(self._events) < self._size
+        caught_up = self._live and not self._is_full()
         batch = Batch(self._events, self._position, caught_up)
-        self._events, self._news = [], False
-        self._room.set()
+        self._events, self._room, self._news = [], MOST_BYTES, False
+        self._taken.set()
         if self._lost is None:
             self._some.clear()
             self._due.clear()
         return batch
+
+    def _is_full(self) -> bool:
+        return len(self._events) >= self._size or self._room <= 0
 
     def _note(self, received: Received) -> None:
         # Marks of older servers have no position.
@@ -141,6 +165,7 @@ class Inflow:
             event = recorded(received)
             if self._select(event):
                 self._events.append(event)
+                self._room -= weight(event)
         self._news = True
         self._some.set()
         if self._live:

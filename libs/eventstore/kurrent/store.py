@@ -118,7 +118,7 @@ class KurrentStore:
                 limit=sys.maxsize if limit is None else limit,
                 **self._connection.identity,
             )
-            async for events in slices(response, batch):
+            async for events, _ in slices(response, batch):
                 if events:
                     self._know(max(events[0].position, events[-1].position))
                     yield Batch(events, events[-1].position)
@@ -151,12 +151,12 @@ class KurrentStore:
                 **wanted(filter),
                 **self._connection.identity,
             )
-            async for found in slices(response, batch, selects(filter)):
+            async for found, is_last in slices(response, batch, selects(filter)):
                 events = found[:left]
                 left -= len(events)
                 position = events[-1].position if events else 0
                 self._know(position)
-                ended = left > 0 and len(found) < batch
+                ended = left > 0 and is_last
                 if ended:
                     position = 0 if backwards else max(position, end)
                 yield Batch(events, position, caught_up=ended)
