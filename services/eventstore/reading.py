@@ -69,7 +69,10 @@ class Reading:
         self._store, self._drain = store, drain
 
     async def read(self, request: ReadReq, context: Context) -> None:
-        """Read or follow a stream or the log, as the request's options say."""
+        """Read or follow a stream or the log, as the request's options say.
+
+        Links are answered as they are, whether or not they shall be resolved.
+        """
         options, answers = request.options, Answers(context, request.options)
         async with told(context, wire.shown_name(options.stream.stream_identifier)):
             match options.WhichOneof("stream_option"), options.WhichOneof("count_option"):
