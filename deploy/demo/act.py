@@ -13,7 +13,9 @@ from deploy.demo.listen import customer
 from deploy.demo.reviews import Sentence
 from libs.kernel.values import timestamp
 
-_TOLD = timestamp(datetime(1998, 7, 15, 12, tzinfo=UTC))
+_PROMISED, _ENDED, _TOLD = (
+    timestamp(datetime(1998, 7, day, 12, tzinfo=UTC)) for day in (1, 13, 15)
+)
 _MOST = 1000
 
 
@@ -95,6 +97,7 @@ async def act(
                     title=plan.title,
                     owner=plan.owner,
                     feedback=complaints[:_MOST],
+                    commit_time=_PROMISED,
                     request_id=request_id("commit", plan.theme),
                 )
             )
@@ -106,12 +109,18 @@ async def act(
 async def _finish(gateway: Gateway, plan: Plan, action: str) -> None:
     if plan.done:
         complete = feedback.CompleteActionRequest(
-            name=action, outcome=plan.done, request_id=request_id("complete", plan.theme)
+            name=action,
+            outcome=plan.done,
+            complete_time=_ENDED,
+            request_id=request_id("complete", plan.theme),
         )
         await gateway.send(gateway.feedback.CompleteAction(complete))
     elif plan.refused:
         decline = feedback.DeclineActionRequest(
-            name=action, reason=plan.refused, request_id=request_id("decline", plan.theme)
+            name=action,
+            reason=plan.refused,
+            decline_time=_ENDED,
+            request_id=request_id("decline", plan.theme),
         )
         await gateway.send(gateway.feedback.DeclineAction(decline))
     if plan.tell and (plan.done or plan.refused):

@@ -11,6 +11,7 @@ from libs.eventstore.connect import connect
 from libs.projection import Projection
 from libs.projection.reactor import BulkReactor
 from libs.projection.sqlite import SqliteDatabase
+from services.feedback.authority import OrganisationClient
 from services.feedback.coding.langid import LangId
 from services.feedback.coding.vader import Vader
 from services.feedback.policy.automatic_coding import AutomaticCoding
@@ -29,17 +30,19 @@ async def compose(settings: Settings) -> Parts:
     """Name the adapters."""
     store = await connect(settings.store)
     database = SqliteDatabase(settings.data / "feedback")
-    metrics = channel(settings.metrics)
+    metrics, customers = channel(settings.metrics), channel(settings.customers)
     decider = Decider(store, CODEC, clock)
     projection = Projection(store, CODEC, database, VIEWS, name="feedback")
-    means = Means(store, decider, database, MetricsValuer(metrics), clock, Vader(), LangId())
+    valuer, organisation = MetricsValuer(metrics), OrganisationClient(customers)
+    means = Means(store, decider, database, valuer, organisation, clock, Vader(), LangId())
     reactors = []
     if settings.coding == "on":
         policy = AutomaticCoding(decider, means.automatic)
         checkpoint = SqliteDatabase(settings.data / "feedback-coding")
         coding = (policy.handles, policy.react)
         reactors.append(BulkReactor(store, CODEC, checkpoint, *coding, name="feedback-coding"))
-    return Parts(store, services(means), [projection], reactors, closing=[metrics.close])
+    closing = [metrics.close, customers.close]
+    return Parts(store, services(means), [projection], reactors, closing=closing)
 
 
 if __name__ == "__main__":

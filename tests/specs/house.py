@@ -16,6 +16,7 @@ ROOMS = {"domain", "service", "views", "policy", "resources", "questions", "__in
 
 OWN_ROOMS = {
     "feedback": {
+        "authority",
         "coding",  # languages, sentiment, themes: ports and the models behind them
         "funnel",  # facts in columns, scanned at once
         "ranking",  # things by what is at stake in them

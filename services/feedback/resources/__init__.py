@@ -6,7 +6,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from libs.decider import Handled
 from libs.eventstore.port import RecordedEvent
-from services.feedback.domain.action import Action
+from libs.kernel.values import timestamp
+from services.feedback.domain.action import Action, happened
 from services.feedback.domain.feedback import Feedback
 from services.feedback.domain.theme_rules import DEFAULT, ThemeRules
 from services.feedback.funnel import Funnel
@@ -75,27 +76,43 @@ def theme_rules(handled: Handled[ThemeRules] | None) -> api.ThemeRules:
 
 def action(handled: Handled[Action]) -> api.Action:
     """Answer an action as it stands."""
-    committed, ended = handled.state.committed, handled.state.ended
-    assert committed is not None
+    state = handled.state
+    promise, escalated, committed = state.promise, state.escalated, state.committed
+    assert promise is not None
     resource = api.Action(
-        name=committed.action,
-        kind=committed.kind,
-        title=committed.title,
-        feedback=committed.feedback,
-        needs=committed.needs,
-        owner=committed.owner,
-        due_date=committed.due_date if committed.HasField("due_date") else None,
-        state=api.ACTION_STATE_COMMITTED,
-        told_count=len(handled.state.told),
-        create_time=committed.event_time,
-        update_time=handled.state.changed,
+        name=promise.action,
+        kind=promise.kind,
+        title=promise.title,
+        feedback=sorted(state.feedback),
+        needs=sorted(state.needs),
+        owner=promise.owner,
+        due_date=promise.due_date if promise.HasField("due_date") else None,
+        state=api.ACTION_STATE_ESCALATED if committed is None else api.ACTION_STATE_COMMITTED,
+        told_count=len(state.told),
+        create_time=(escalated or promise).event_time,
+        update_time=state.changed,
         etag=str(handled.revision),
+        cost=promise.cost if promise.HasField("cost") else None,
+        committed_by=promise.committed_by,
+        offer=promise.offer,
+        confirmed_count=len(state.confirmed),
+        protested_count=len(state.protested),
+        reopened_count=state.reopened,
     )
-    match ended:
-        case events.ActionCompleted():
-            resource.state, resource.outcome = api.ACTION_STATE_COMPLETED, ended.outcome
-        case events.ActionDeclined():
-            resource.state, resource.outcome = api.ACTION_STATE_DECLINED, ended.reason
+    if committed is not None:
+        resource.approved_by = committed.approved_by
+        resource.commit_time.CopyFrom(timestamp(happened(committed, "commit_time")))
+    if escalated is not None:
+        resource.escalated_to = escalated.escalated_to if committed is None else ""
+        if escalated.HasField("limit"):
+            resource.limit.CopyFrom(escalated.limit)
+    match state.ended:
+        case events.ActionCompleted() as completed:
+            resource.state, resource.outcome = api.ACTION_STATE_COMPLETED, completed.outcome
+            resource.end_time.CopyFrom(timestamp(state.since))
+        case events.ActionDeclined() as declined:
+            resource.state, resource.outcome = api.ACTION_STATE_DECLINED, declined.reason
+            resource.end_time.CopyFrom(timestamp(state.since))
     return resource
 
 

@@ -19,9 +19,10 @@ from services.feedback.service.loop import Loop
 from services.feedback.service.means import Means
 from services.feedback.service.needs import Needs
 from services.feedback.service.priorities import Priorities
+from services.feedback.service.promises import Promises
 
 
-class FeedbackService(Intake, Coding, Loop, Funnel, FeedbackServiceServicer):
+class FeedbackService(Intake, Coding, Promises, Loop, Funnel, FeedbackServiceServicer):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 

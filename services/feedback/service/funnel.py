@@ -64,7 +64,7 @@ class Funnel(Part):
                     feedback=item.feedback,
                     customer=item.customer,
                     age=resources.duration(max(now - item.receive_time, 0)),
-                    themes=loops.themes_of(db, item.feedback),
+                    themes=item.themes,
                     actions=loops.actions_of(db, item.feedback),
                 )
                 loop.receive_time.FromMicroseconds(item.receive_time)

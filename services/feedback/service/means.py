@@ -9,6 +9,7 @@ from libs.eventstore.port import EventStore
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, id_of
 from libs.projection.sqlite import SqliteDatabase
+from services.feedback.authority import Organisation
 from services.feedback.coding.automatic import Automatic
 from services.feedback.coding.port import Coder, LanguageDetector
 from services.feedback.domain import action, feedback, need, theme
@@ -29,6 +30,7 @@ class Means:
     decider: Decider
     views: SqliteDatabase
     valuer: Valuer
+    organisation: Organisation
     clock: Clock
     coder: Coder
     languages: LanguageDetector
@@ -47,6 +49,11 @@ class Means:
     def feedback(self) -> Known:
         """Which feedback there is."""
         return Known(self.store, "feedback")
+
+    @cached_property
+    def offers(self) -> Known:
+        """Which offers there are."""
+        return Known(self.store, "offer")
 
     @cached_property
     def needs(self) -> Known:

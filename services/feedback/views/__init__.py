@@ -3,13 +3,13 @@
 from services.feedback.views.facts import FeedbackFacts
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
-from services.feedback.views.loops import FeedbackToAction
+from services.feedback.views.loops import OpenLoops
 from services.feedback.views.needs import NeedBoard
 from services.feedback.views.priorities import ThemePriority
 
 VIEWS = (
     FeedbackInbox(),
-    FeedbackToAction(),
+    OpenLoops(),
     FeedbackFacts(),
     Lineage(),
     NeedBoard(),

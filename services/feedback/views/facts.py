@@ -131,7 +131,7 @@ def _closed(event: events.LoopClosed, _: int) -> Iterator[Row]:
 
 def _reopened(event: events.ActionReopened, _: int) -> Iterator[Row]:
     at = micros(event.event_time)
-    yield "stand", (at, event.action, COMMITTED)
+    yield "stand", (at, event.action, ESCALATED if event.awaits_approval else COMMITTED)
     for feedback in event.feedback:
         yield "telling", (at, NEVER, feedback, event.action)
 

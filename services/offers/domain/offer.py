@@ -18,14 +18,12 @@ from libs.kernel.values import (
     FeedbackNames,
     ManagerName,
     NeedNames,
+    OfferName,
     Words,
-    resource,
     timestamp,
 )
 
 _MAX_REFERENCES = 1000
-
-OfferName = Annotated[str, resource("offers")]
 
 
 def _not_negative(price: Money) -> Money:

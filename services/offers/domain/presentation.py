@@ -19,13 +19,14 @@ from libs.kernel.values import (
     Etag,
     Instant,
     Language,
+    OfferName,
     instant,
     known,
     resource,
     timestamp,
 )
 from services.offers.domain import offer as offers
-from services.offers.domain.offer import Offer, OfferName
+from services.offers.domain.offer import Offer
 
 PresentationName = Annotated[str, resource("presentations")]
 

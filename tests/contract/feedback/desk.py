@@ -15,6 +15,7 @@ from equiloop.feedback.v1 import market_service_pb2_grpc as market_grpc
 from equiloop.feedback.v1 import service_pb2 as api
 from equiloop.feedback.v1 import service_pb2_grpc as api_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc import aio
 
 from libs.chassis.call import MIN_POSITION
 from libs.chassis.handlers import Wrapper
@@ -23,6 +24,7 @@ from libs.chassis.settings import Settings
 from libs.contract.events import CODEC
 from libs.decider import Decider
 from libs.eventstore.port import EventStore, Expected, NewEvent
+from libs.kernel.money import Money
 from libs.kernel.refusals import Refusal
 from libs.kernel.values import timestamp
 from libs.projection import Projection
@@ -30,6 +32,7 @@ from libs.projection.sqlite import SqliteDatabase
 from libs.telemetry import Telemetry
 from services.feedback.coding.vader import Vader
 from services.feedback.domain.intake import Coder as Identity
+from services.feedback.domain.promise import Authority
 from services.feedback.service import services
 from services.feedback.service.means import Means
 from services.feedback.stakes import Valuation
@@ -76,14 +79,40 @@ class Polyglot:
         return next(found, "")
 
 
+class Limits:
+    """An organisation that has been told how much each manager may commit to, in cents of a euro.
+
+    Whoever has no limit may commit to nothing. ``away``: it cannot be asked.
+    """
+
+    def __init__(self) -> None:
+        self.cents: dict[str, int] = {}
+        self.away = False
+
+    async def authority(
+        self,
+        manager: str,
+        function: str,  # noqa: ARG002 - its limits hold everywhere
+        kind: int,  # noqa: ARG002 - and for everything
+        cost: Money,
+    ) -> Authority:
+        if self.away:
+            raise aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, aio.Metadata(), aio.Metadata())
+        limits = {who: Money(currency_code="EUR", minor=most) for who, most in self.cents.items()}
+        able = [who for who, limit in sorted(limits.items()) if limit.minor >= cost.minor]
+        granted = manager in able
+        escalate_to = None if granted or not able else able[0]
+        return Authority(granted=granted, limit=limits.get(manager), escalate_to=escalate_to)
+
+
 class Desk:
     """A client of the service, and the hands that turn its clock."""
 
     market: Any
     """A client of MarketService."""
 
-    def __init__(self, store: EventStore, stub: Any, worth: Worth) -> None:
-        self.store, self.stub, self.worth = store, stub, worth
+    def __init__(self, store: EventStore, stub: Any, worth: Worth, limits: Limits) -> None:
+        self.store, self.stub, self.worth, self.limits = store, stub, worth, limits
         self.languages = Polyglot()
         self.now = DAY_0
 
@@ -161,12 +190,44 @@ class Desk:
         )
         return answer
 
+    async def approve(self, name: str, who: str = "managers/otto", **fields: Any) -> api.Action:
+        """Approve what was over somebody's authority."""
+        request = api.ApproveActionRequest(name=name, approved_by=who, **fields)
+        answer: api.Action = await self.stub.ApproveAction(request)
+        return answer
+
+    async def link(self, name: str, *feedback: str, **fields: Any) -> api.Action:
+        """Say that the action answers more feedback."""
+        request = api.LinkFeedbackRequest(name=name, feedback=feedback, **fields)
+        answer: api.Action = await self.stub.LinkFeedback(request)
+        return answer
+
+    async def reopen(self, name: str, **fields: Any) -> api.Action:
+        """Take back that it was done, or refused."""
+        usual = {"reason": "the batteries swell", "by": "managers/maria"}
+        request = api.ReopenActionRequest(name=name, **(usual | fields))
+        answer: api.Action = await self.stub.ReopenAction(request)
+        return answer
+
+    async def confirm(self, name: str, feedback: str, **fields: Any) -> api.Action:
+        """Say that the customer agrees."""
+        request = api.ConfirmLoopRequest(name=name, feedback=feedback, **fields)
+        answer: api.Action = await self.stub.ConfirmLoop(request)
+        return answer
+
+    async def protest(self, name: str, feedback: str, **fields: Any) -> api.Action:
+        """Say that the customer does not agree."""
+        usual = {"reason": "mine still dies at noon"}
+        request = api.ProtestLoopRequest(name=name, feedback=feedback, **(usual | fields))
+        answer: api.Action = await self.stub.ProtestLoop(request)
+        return answer
+
 
 @asynccontextmanager
 async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     """Run the service for as long as the context lasts."""
-    worth = Worth()
-    desk = Desk(store, None, worth)
+    worth, limits = Worth(), Limits()
+    desk = Desk(store, None, worth, limits)
 
     def clock() -> datetime:
         return desk.now
@@ -174,7 +235,7 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     database = SqliteDatabase(folder)
     projection = Projection(store, CODEC, database, VIEWS)
     decider = Decider(store, CODEC, clock)
-    means = Means(store, decider, database, worth, clock, Vader(), desk.languages)
+    means = Means(store, decider, database, worth, limits, clock, Vader(), desk.languages)
     settings = Settings(drain=0)
     wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)
     server = Server(settings, wrapper, services(means))

@@ -35,6 +35,7 @@ async def test_a_promise_is_answered_as_it_was_made(desk: Desk) -> None:
         state=api.ACTION_STATE_COMMITTED,
         create_time=day(1),
         update_time=day(1),
+        commit_time=day(1),
         etag="0",
     )
     assert await desk.stub.GetAction(api.GetActionRequest(name=action.name)) == action
@@ -156,6 +157,7 @@ async def test_an_action_answers_up_to_a_thousand_items(desk: Desk, count: int) 
     """All of them are told at once, each in an event of its own."""
     items = [
         api.RecordFeedbackRequest(
+            customer="customers/7",
             channel=events.CHANNEL_WEB,
             text="dies",
             receive_time=day(0),

@@ -147,7 +147,7 @@ async def test_nobody_waits_longer_than_until_now(desk: Desk, now: float, as_of:
 
     Were they counted at 15 days, two thirds would still wait then.
     """
-    told = (await desk.at(0).record()).name
+    told = (await desk.at(0).record("7")).name
     for _ in range(2):
         await desk.at(10).record()
     action = await desk.at(14).commit(told)

@@ -15,11 +15,11 @@ from libs.eventstore.port import Append, EventStore, Expected, NewEvent
 from libs.projection import Projection, View
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.views.inbox import FeedbackInbox
-from services.feedback.views.loops import FeedbackToAction
+from services.feedback.views.loops import OpenLoops
 from tests.specs.feedback.facts import closed, coded, committed, completed, declined, received
 from tests.specs.given import NOW
 
-VIEWS = (FeedbackInbox(), FeedbackToAction())
+VIEWS = (FeedbackInbox(), OpenLoops())
 """Two real views are enough to see what a runner does."""
 
 Rows = dict[str, Sequence[tuple[Any, ...]]]

@@ -14,7 +14,7 @@ from libs.eventstore.port import Batch, EventStore, StoreCorrupt, StoreUnavailab
 from libs.projection import Fact, Projection, backoff, rebuild, runner
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.views.inbox import FeedbackInbox
-from services.feedback.views.loops import FeedbackToAction
+from services.feedback.views.loops import OpenLoops
 from tests.contract.projection.scene import (
     VIEWS,
     append,
@@ -27,7 +27,7 @@ from tests.contract.projection.scene import (
 from tests.specs.feedback.facts import closed, received
 
 
-class Stumbling(FeedbackToAction):
+class Stumbling(OpenLoops):
     """Falls over the first loop that is closed, after rows of that batch were changed.
 
     It is the disk that fails, until that is mended: no event's fault.
@@ -43,7 +43,7 @@ class Stumbling(FeedbackToAction):
                 raise OSError("stumbled")
 
 
-class Forgetful(FeedbackToAction):
+class Forgetful(OpenLoops):
     """Overlooks the third loop that is closed."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Forgetful(FeedbackToAction):
                 super().fold(db, [fact])
 
 
-class Dated(FeedbackToAction):
+class Dated(OpenLoops):
     """The same view with another meaning."""
 
     version = 99
@@ -258,11 +258,15 @@ async def test_a_rebuild_is_the_live_database(embedded: EventStore, tmp_path: Pa
 
 
 async def test_a_forgotten_event_is_found(embedded: EventStore, tmp_path: Path) -> None:
-    """A view that overlooks one event of many differs from its rebuild in that table alone."""
+    """A view that overlooks one event of many differs from its rebuild in what that changed."""
     await append(embedded, *history())
     live = await folded(embedded, tmp_path / "live", [FeedbackInbox(), Forgetful()])
     fresh = await folded(embedded, tmp_path / "fresh")
-    assert [table for table in fresh if live[table] != fresh[table]] == ["told"]
+    assert [table for table in fresh if live[table] != fresh[table]] == [
+        "told",
+        "loop",
+        "stake",
+    ]
     assert len(fresh["told"]) == len(live["told"]) + 1
 
 
