@@ -189,8 +189,10 @@ def open_loops(
         ORDER BY receive_time, position LIMIT :limit
     """
     values = {"time": after[0], "position": after[1], "limit": limit, "theme": theme}
-    rows: Any = db.execute(sql, values)
-    return [Open(*row, tuple(themes.split())) for *row, themes in rows]
+    return [
+        Open(time, position, name, customer, tuple(themes.split()))
+        for time, position, name, customer, themes in db.execute(sql, values)
+    ]
 
 
 IS_OPEN = "NOT EXISTS (SELECT 1 FROM told WHERE told.feedback = f.name)"
