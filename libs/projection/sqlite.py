@@ -97,7 +97,7 @@ class SqliteDatabase:
 
     def write(self, position: int, change: Callable[[apsw.Connection], None]) -> None:
         """Change rows and checkpoint in one transaction."""
-        with self._writer:
+        with self._transaction():
             change(self._writer)
             self._writer.execute(_SET, (position,))
 
@@ -113,7 +113,7 @@ class SqliteDatabase:
         It runs on the event loop and not in a thread: apsw lets go of the interpreter at every
         statement, and a thread beside a busy loop gets it back only every few milliseconds.
         """
-        with self._writer:
+        with self._transaction():
             for start in range(0, len(events), SLICE):
                 change(self._writer, events[start : start + SLICE])
                 await asyncio.sleep(0)
@@ -123,6 +123,18 @@ class SqliteDatabase:
     def is_outage(self, error: Exception) -> bool:
         """Say whether SQLite failed, and not what was asked of it."""
         return isinstance(error, apsw.Error) and not isinstance(error, _STATEMENT)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit, or roll back what SQLite has not rolled back itself: it does when it is full."""
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
 
     def checkpoint(self) -> int | None:
         """Answer the position up to which events are folded in."""

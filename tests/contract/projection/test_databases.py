@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from libs.projection import Database
@@ -120,3 +121,31 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "views-a.duckdb").write_bytes(b"not a database" * 1000)
     with pytest.raises(OSError, match=r"views-a\.duckdb"):
         opened(DuckDatabase, tmp_path)
+
+
+def test_a_full_file_is_an_outage(tmp_path: Path) -> None:
+    """What SQLite says when its file may not grow is told from what an event does wrong."""
+    database = SqliteDatabase(tmp_path)
+    database.open(NOTES, "a")
+    database._writer.execute("PRAGMA max_page_count = 1")  # it is set to what there is
+    with pytest.raises(apsw.FullError) as caught:
+        database.write(1, noting("a" * 100_000))
+    assert database.is_outage(caught.value)
+    with pytest.raises(apsw.ConstraintError) as wrong:
+        database.write(1, noting("a", "b"))
+    assert not database.is_outage(wrong.value)
+    database.write(2, noting("a"))
+    assert (database.checkpoint(), list(database.rows("note"))) == (2, [(1, "a")])
+    database.close()
+
+
+@engines
+def test_rows_are_made_anew(engine: Engine, tmp_path: Path) -> None:
+    """Thrown away and opened again, a database has nothing, and takes what comes."""
+    database = opened(engine, tmp_path)
+    database.write(7, noting("a"))
+    database.anew(NOTES, "a")
+    assert (database.checkpoint(), list(database.rows("note"))) == (None, [])
+    database.write(3, noting("bb"))
+    assert list(database.rows("note")) == [(2, "bb")]
+    database.close()

@@ -9,11 +9,13 @@ from uuid import uuid5
 
 import pytest
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.operations.v1 import service_pb2 as api
 
+from libs.chassis.operations import Operations
 from libs.contract.events import CODEC
 from libs.decider import Request
 from libs.eventstore.port import EventStore, StoreUnavailable
-from libs.projection import Fact, backoff
+from libs.projection import Fact, backoff, watchdog
 from libs.projection.reactor import Reactor, TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import feedback as domain
@@ -140,3 +142,33 @@ async def test_a_reaction_repeated_is_a_reaction_done_once(
     log = [event async for batch in embedded.read_all() for event in batch.events]
     kinds = [event.type.rsplit(".", 1)[1] for event in log]
     assert (reactions, kinds) == (2, ["ActionDeclined", "FeedbackReceived"])
+
+
+async def test_a_reaction_that_fails_for_ever_is_shown(
+    embedded: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is skipped or parked; status says why it stands, and the alarm is raised."""
+    monkeypatch.setattr(watchdog, "_STANDS", 0.0)
+    await append(embedded, declined("a", "1"), declined("b", "1"))
+    failed = asyncio.Event()
+
+    async def fail(_: Fact) -> None:
+        failed.set()
+        raise RuntimeError("for ever")
+
+    one = Reactor(embedded, CODEC, SqliteDatabase(tmp_path), REFUSALS, fail, name="refusals")
+    operations, task = Operations(embedded, [], [one]), asyncio.create_task(one.run())
+    async with asyncio.timeout(10):
+        await failed.wait()
+        while not (one.following.error and operations.watchdog.watched[0].alarmed):
+            await operations.watchdog.look()
+            await asyncio.sleep(0.001)
+    (shown,) = (await operations.GetStatus(api.GetStatusRequest(), None)).followers
+    assert (shown.name, shown.kind) == ("refusals", api.FOLLOWER_KIND_POLICY)
+    assert shown.state == api.FOLLOWER_STATE_STANDING_STILL
+    assert (shown.last_error, shown.position) == ("RuntimeError: for ever", -1)
+    assert shown.alarm_count == 1
+    assert not operations.is_well()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await one.close()
