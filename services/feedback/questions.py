@@ -1,10 +1,11 @@
 """What may be asked about feedback: parsed like commands, so that every wrong field is named."""
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2 as market
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from libs.kernel.refusals import FieldError
 from libs.kernel.values import (
@@ -20,6 +21,7 @@ from libs.kernel.values import (
     resource,
     timestamp,
 )
+from services.feedback.funnel import Question
 from services.feedback.views.facts import ALWAYS
 from services.feedback.views.inbox import micros
 
@@ -78,11 +80,19 @@ class Window(Waiting):
     end_time: Instant | None = None
     as_of: Instant | None = None
 
-    def micros(self) -> tuple[int, int]:
-        """Answer start (inclusive) and end (exclusive) in microseconds, as tables keep time."""
-        start = -ALWAYS if self.start_time is None else micros(timestamp(self.start_time))
-        end = ALWAYS if self.end_time is None else micros(timestamp(self.end_time))
-        return start, end
+    def question(self, now: datetime) -> Question:
+        """Answer the same as tables keep it, asked at the instant ``now``."""
+        return Question(
+            now=micros(timestamp(now)),
+            start=-ALWAYS if self.start_time is None else micros(timestamp(self.start_time)),
+            end=ALWAYS if self.end_time is None else micros(timestamp(self.end_time)),
+            as_of=ALWAYS if self.as_of is None else micros(timestamp(self.as_of)),
+            channel=self.channel or 0,
+            theme=self.theme or "",
+            segment=self.segment or "",
+            function=self.function or "",
+            customer=self.customer or "",
+        )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -90,6 +100,12 @@ class Window(Waiting):
             msg = "must not be before start_time"
             raise FieldError("end_time", msg)
         return self
+
+
+class ThemesAsked(Window):
+    """Themes of feedback in a window, as one coder sees them, if he is named."""
+
+    coder: Annotated[str, Field(max_length=100)] = ""
 
 
 class AsOf(Command):

@@ -47,7 +47,7 @@ def count(history: History, asked: Question) -> Funnel:
     """Answer the funnel. It computes: call it in a thread."""
     with history.lock:
         history.refresh()
-        chosen = _chosen(history, asked)
+        chosen = chosen_items(history, asked)
         stand = history.standing(asked.as_of)
         received = history.items["receive_time"][chosen]
         told = stand.told[chosen]
@@ -68,7 +68,8 @@ def count(history: History, asked: Question) -> Funnel:
         )
 
 
-def _chosen(history: History, asked: Question) -> Bools:
+def chosen_items(history: History, asked: Question) -> Bools:
+    """Say of each item whether it is asked about; the history is locked and up to date."""
     received = history.items["receive_time"]
     chosen: Bools = received >= asked.start
     chosen &= received < asked.end

@@ -20,14 +20,28 @@ class History:
         """Read from ``db``, a connection that nobody else uses."""
         self.lock = threading.Lock()
         self._db = db
-        self.items = Table("item", receive_time=np.int64, channel=np.int8, customer=np.int32)
+        self.items = Table(
+            "item",
+            receive_time=np.int64,
+            channel=np.int8,
+            customer=np.int32,
+            scale=np.int8,
+            score=np.int8,
+        )
         self.authors = Table("author", item=np.int32, customer=np.int32)
         self.links = Table("linking", item=np.int64, act=np.int32, since=np.int64)
         self.states = Table("stand", act=np.int64, state=np.int8, since=np.int64)
         self.tellings = Table("telling", item=np.int64, act=np.int32, told=np.int64, since=np.int64)
         self.codings = Table(
-            "coding", item=np.int32, theme=np.int32, since=np.int64, position=np.int64
+            "coding",
+            item=np.int32,
+            theme=np.int32,
+            since=np.int64,
+            position=np.int64,
+            sentiment=np.int32,
+            coder=np.int32,
         )
+        self.findings = Table("finding", item=np.int32, cause=np.int8)
         self.acts = Table("act", owner=np.int32)
         self.labels = Table("label", customer=np.int32, segment=np.int32, position=np.int64)
         self._present = Standing.of(0)
@@ -42,6 +56,7 @@ class History:
             rows = self.authors.refresh(self._db)
             self.items["customer"][self.authors["item"][rows] - 1] = self.authors["customer"][rows]
             self.labels.refresh(self._db)
+            self.findings.refresh(self._db)
         if any(rows.stop > rows.start for rows in new.values()):
             self._renew(new["links"], new["states"], new["tellings"])
 
@@ -70,6 +85,10 @@ class History:
         """Answer the row number of a theme, segment, function or customer; -1: never heard of."""
         found = self._db.execute("SELECT n FROM word WHERE name = ?", (word,)).get
         return -1 if found is None else int(found)
+
+    def word(self, number: int) -> str:
+        """Answer the theme, segment, function, customer or coder of a row number."""
+        return str(self._db.execute("SELECT name FROM word WHERE n = ?", (number,)).get)
 
     def about(self, theme: str, as_of: int) -> Bools:
         """Say of each item whether it was about ``theme`` by its latest coding at ``as_of``."""

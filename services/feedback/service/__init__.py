@@ -14,6 +14,7 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
 from services.feedback.service.funnel import Funnel
+from services.feedback.service.insight import Insight
 from services.feedback.service.intake import Intake
 from services.feedback.service.loop import Loop
 from services.feedback.service.means import Means
@@ -22,7 +23,7 @@ from services.feedback.service.priorities import Priorities
 from services.feedback.service.promises import Promises
 
 
-class FeedbackService(Intake, Coding, Promises, Loop, Funnel, FeedbackServiceServicer):
+class FeedbackService(Intake, Coding, Insight, Promises, Loop, Funnel, FeedbackServiceServicer):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 

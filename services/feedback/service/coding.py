@@ -76,11 +76,11 @@ class Coding(Part):
         self, request: api.RecodeFeedbackRequest, _: Any
     ) -> api.RecodeFeedbackResponse:
         """See the contract."""
-        start, end = parse(Window, request).micros()
+        asked = parse(Window, request).question(self.means.clock())
         page = Page.of(request)
-        after = (page.after[0], page.after[1]) if page.after else (start, -1)
+        after = (page.after[0], page.after[1]) if page.after else (asked.start, -1)
         with self.means.views.read() as db:
-            found = inbox.list_received(db, after=after, until=end, limit=page.size + 1)
+            found = inbox.list_received(db, after=after, until=asked.end, limit=page.size + 1)
         response = api.RecodeFeedbackResponse(
             coder=self.means.coder.identity.message(),
             rules_version=(await self.means.automatic.rules()).version,

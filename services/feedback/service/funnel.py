@@ -1,7 +1,6 @@
 """Questions to the loop as a whole: how much feedback turned into action, and what still waits."""
 
 import asyncio
-from datetime import datetime
 from typing import Any
 
 from equiloop.feedback.v1 import service_pb2 as api
@@ -11,13 +10,12 @@ from libs.chassis.paging import Page
 from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback import resources
-from services.feedback.funnel import Question, count
+from services.feedback.funnel import count
 from services.feedback.questions import AsOf, Narrowed, OneFeedback, Window
 from services.feedback.ranking import rank
 from services.feedback.service.means import ACTION, FEEDBACK, Part
 from services.feedback.trace import trace
 from services.feedback.views import inbox, loops
-from services.feedback.views.facts import ALWAYS
 
 
 class Funnel(Part):
@@ -28,18 +26,7 @@ class Funnel(Part):
     ) -> api.FeedbackToAction:
         """See the contract."""
         asked, now = parse(Window, request), self.means.clock()
-        question = Question(
-            now=_micros(now, 0),
-            start=_micros(asked.start_time, -ALWAYS),
-            end=_micros(asked.end_time, ALWAYS),
-            as_of=_micros(asked.as_of, ALWAYS),
-            channel=asked.channel or 0,
-            theme=asked.theme or "",
-            segment=asked.segment or "",
-            function=asked.function or "",
-            customer=asked.customer or "",
-        )
-        counted = await asyncio.to_thread(count, self.means.history, question)
+        counted = await asyncio.to_thread(count, self.means.history, asked.question(now))
         answer = resources.feedback_to_action(counted)
         if request.HasField("start_time"):
             answer.start_time.CopyFrom(request.start_time)
@@ -53,7 +40,7 @@ class Funnel(Part):
     ) -> api.ListOpenLoopsResponse:
         """See the contract."""
         theme = parse(Narrowed, request).theme or ""
-        page, now = Page.of(request), _micros(self.means.clock(), 0)
+        page, now = Page.of(request), inbox.micros(timestamp(self.means.clock()))
         after = (page.after[0], page.after[1]) if page.after else (-(1 << 62), 0)
         response = api.ListOpenLoopsResponse()
         with self.means.views.read() as db:
@@ -96,7 +83,3 @@ class Funnel(Part):
             told=any(request.name in action.state.told for action in linked),
             steps=await trace(self.means.store, request.name, names),
         )
-
-
-def _micros(instant: datetime | None, default: int) -> int:
-    return default if instant is None else inbox.micros(timestamp(instant))

@@ -84,6 +84,12 @@ def coder_word(name: str, version: str) -> str:
     return f"{name}\t{version}"
 
 
+def coder_of(word: str) -> tuple[str, str]:
+    """Answer name and version of the coder that a word stands for."""
+    name, _, version = word.rpartition("\t")
+    return name, version
+
+
 def _classified(event: events.CauseClassified, _: int) -> Iterator[Row]:
     yield "finding", (event.cause, event.feedback)
 
