@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from libs.eventstore.port import StoreUnavailable
+from libs.eventstore.port import EventStore, StoreUnavailable
 from libs.kernel.values import Clock
 from libs.projection.backoff import Backoff
 from libs.projection.reactor import TryAgain
@@ -30,35 +30,44 @@ class Followed(Protocol):
         """Set once they have seen all that the log held."""
         ...
 
+    async def wait(self, position: int) -> None:
+        """Return once they have seen everything up to ``position``."""
+        ...
+
 
 class Ticker:
-    """Calls ``tick`` with the present instant, once the views that it asks have caught up."""
+    """Calls ``tick`` with an instant when the views that it asks know all that was before it.
+
+    What was seen to by an instant is in the log by then, so nothing that was done in time is taken
+    for due, neither after a restart nor while views are a moment behind.
+    """
 
     def __init__(
         self,
         tick: Tick,
         clock: Clock,
-        views: Sequence[Followed] = (),
+        store: EventStore,
+        views: Sequence[Followed],
         *,
         every: float = EVERY,
         name: str = "ticker",
     ) -> None:
         """Tick every ``every`` seconds by ``clock``; ``name`` is for operators."""
-        self._tick, self._clock, self._views = tick, clock, views
+        self._tick, self._clock, self._store, self._views = tick, clock, store, views
         self._every, self._name = every, name
 
     async def run(self) -> None:
-        """Tick until cancelled; a tick that fails is tried again, at most 5 s later.
-
-        The first tick waits for the views: what happened while the process was down is known by
-        then, so nothing is taken for due that was seen to in time.
-        """
+        """Tick until cancelled; a tick that fails is tried again, at most 5 s later."""
         for each in self._views:
             await each.caught_up.wait()
         backoff = Backoff()
         while True:
             try:
-                await self._tick(self._clock())
+                now = self._clock()
+                head = await self._store.head()
+                for each in self._views:
+                    await each.wait(head)
+                await self._tick(now)
             except (StoreUnavailable, TryAgain) as error:
                 log.warning("%s waits: %s", self._name, error)
             except Exception:  # what is due stays due: it is tried until the cause is mended

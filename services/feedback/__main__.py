@@ -9,12 +9,11 @@ from libs.contract.events import CODEC
 from libs.decider import Decider
 from libs.eventstore.connect import connect
 from libs.projection import Projection
-from libs.projection.reactor import BulkReactor
 from libs.projection.sqlite import SqliteDatabase
+from services.feedback import policy
 from services.feedback.authority import OrganisationClient
 from services.feedback.coding.langid import LangId
 from services.feedback.coding.vader import Vader
-from services.feedback.policy.automatic_coding import AutomaticCoding
 from services.feedback.service import services
 from services.feedback.service.means import Means
 from services.feedback.stakes import MetricsValuer
@@ -35,14 +34,14 @@ async def compose(settings: Settings) -> Parts:
     projection = Projection(store, CODEC, database, VIEWS, name="feedback")
     valuer, organisation = MetricsValuer(metrics), OrganisationClient(customers)
     means = Means(store, decider, database, valuer, organisation, clock, Vader(), LangId())
-    reactors = []
-    if settings.coding == "on":
-        policy = AutomaticCoding(decider, means.automatic)
-        checkpoint = SqliteDatabase(settings.data / "feedback-coding")
-        coding = (policy.handles, policy.react)
-        reactors.append(BulkReactor(store, CODEC, checkpoint, *coding, name="feedback-coding"))
-    closing = [metrics.close, customers.close]
-    return Parts(store, services(means), [projection], reactors, closing=closing)
+    return Parts(
+        store,
+        services(means),
+        [projection],
+        policy.reactors(means, settings.data, coding=settings.coding == "on"),
+        [metrics.close, customers.close],
+        policy.tickers(means, projection),
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What may be asked about feedback: parsed like commands, so that every wrong field is named."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2 as market
@@ -73,11 +73,24 @@ class Waiting(Narrowed):
     function: FunctionName | None = None
 
 
-class Window(Waiting):
-    """Feedback received from ``start_time`` until before ``end_time``, seen as of an instant."""
+class Span(Command):
+    """From ``start_time`` until before ``end_time``, for one function."""
 
     start_time: Instant | None = None
     end_time: Instant | None = None
+    function: FunctionName | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start_time and self.end_time and self.start_time > self.end_time:
+            msg = "must not be before start_time"
+            raise FieldError("end_time", msg)
+        return self
+
+
+class Window(Span, Waiting):
+    """Feedback received in a span, seen as of an instant."""
+
     as_of: Instant | None = None
 
     def question(self, now: datetime) -> Question:
@@ -94,18 +107,27 @@ class Window(Waiting):
             customer=self.customer or "",
         )
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.start_time and self.end_time and self.start_time > self.end_time:
-            msg = "must not be before start_time"
-            raise FieldError("end_time", msg)
-        return self
-
 
 class ThemesAsked(Window):
     """Themes of feedback in a window, as one coder sees them, if he is named."""
 
     coder: Annotated[str, Field(max_length=100)] = ""
+
+
+class SpanOfPromises(Span):
+    """Loops that opened in a span, from one channel, of customers in a segment."""
+
+    channel: ChannelNumber | None = None
+    segment: Label | None = None
+
+
+class Inbox(Command):
+    """Open feedback that a function holds (None: nobody), in an order."""
+
+    function: FunctionName | None = None
+    order_by: Literal["age", "deadline"] = "age"
+    accepted: bool | None = None
+    breached: bool | None = None
 
 
 class AsOf(Command):

@@ -6,6 +6,10 @@ from equiloop.feedback.v1.market_service_pb2_grpc import (
     MarketServiceServicer,
     add_MarketServiceServicer_to_server,
 )
+from equiloop.feedback.v1.routing_service_pb2_grpc import (
+    RoutingServiceServicer,
+    add_RoutingServiceServicer_to_server,
+)
 from equiloop.feedback.v1.service_pb2_grpc import (
     FeedbackServiceServicer,
     add_FeedbackServiceServicer_to_server,
@@ -13,6 +17,7 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 
 from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
+from services.feedback.service.deadlines import Deadlines
 from services.feedback.service.funnel import Funnel
 from services.feedback.service.insight import Insight
 from services.feedback.service.intake import Intake
@@ -21,6 +26,7 @@ from services.feedback.service.means import Means
 from services.feedback.service.needs import Needs
 from services.feedback.service.priorities import Priorities
 from services.feedback.service.promises import Promises
+from services.feedback.service.routes import Routes
 
 
 class FeedbackService(Intake, Coding, Insight, Promises, Loop, Funnel, FeedbackServiceServicer):
@@ -31,6 +37,10 @@ class MarketService(Needs, Priorities, MarketServiceServicer):
     """What the market wants, who has heard it, and what it changed."""
 
 
+class RoutingService(Routes, Deadlines, RoutingServiceServicer):
+    """Brings feedback to the right person, in time."""
+
+
 def services(means: Means) -> list[Register]:
     """Answer all services of this context, ready to be registered with a server."""
     feedback = FeedbackService(means)  # type: ignore[abstract] # until the whole contract is there
@@ -38,4 +48,5 @@ def services(means: Means) -> list[Register]:
     return [
         partial(add_FeedbackServiceServicer_to_server, feedback),
         partial(add_MarketServiceServicer_to_server, market),
+        partial(add_RoutingServiceServicer_to_server, RoutingService(means)),
     ]

@@ -12,13 +12,16 @@ from libs.projection.sqlite import SqliteDatabase
 from services.feedback.authority import Organisation
 from services.feedback.coding.automatic import Automatic
 from services.feedback.coding.port import Coder, LanguageDetector
-from services.feedback.domain import action, feedback, need, theme
+from services.feedback.domain import action, feedback, need, route, rules, sla, theme
 from services.feedback.funnel import History
 from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
 ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
 NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
+ROUTE = Aggregate("route", "feedback", route.INITIAL, route.evolve)
+RULES = Aggregate("routingrules", "routingRules", rules.INITIAL, rules.evolve)
+SLA = Aggregate("sla", "slas", sla.INITIAL, sla.evolve)
 THEME = Aggregate("theme", "themes", theme.INITIAL, theme.evolve)
 
 
@@ -54,6 +57,11 @@ class Means:
     def offers(self) -> Known:
         """Which offers there are."""
         return Known(self.store, "offer")
+
+    @cached_property
+    def functions(self) -> Known:
+        """Which functions of the organisation there are."""
+        return Known(self.store, "function")
 
     @cached_property
     def needs(self) -> Known:

@@ -6,6 +6,7 @@ from services.feedback.views.lineage import Lineage
 from services.feedback.views.loops import OpenLoops
 from services.feedback.views.needs import NeedBoard
 from services.feedback.views.priorities import ThemePriority
+from services.feedback.views.routing import FeedbackRoutes
 
 VIEWS = (
     FeedbackInbox(),
@@ -14,5 +15,6 @@ VIEWS = (
     Lineage(),
     NeedBoard(),
     ThemePriority(),
+    FeedbackRoutes(),
 )
 """All of them; they share one database and one checkpoint."""

@@ -12,6 +12,7 @@ import grpc
 from equiloop.customers.v1 import events_pb2 as customer_events
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2_grpc as market_grpc
+from equiloop.feedback.v1 import routing_service_pb2_grpc as routing_grpc
 from equiloop.feedback.v1 import service_pb2 as api
 from equiloop.feedback.v1 import service_pb2_grpc as api_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -110,6 +111,10 @@ class Desk:
 
     market: Any
     """A client of MarketService."""
+    routing: Any
+    """A client of RoutingService."""
+    decider: Decider
+    projection: Projection[Any]
 
     def __init__(self, store: EventStore, stub: Any, worth: Worth, limits: Limits) -> None:
         self.store, self.stub, self.worth, self.limits = store, stub, worth, limits
@@ -234,8 +239,8 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
 
     database = SqliteDatabase(folder)
     projection = Projection(store, CODEC, database, VIEWS)
-    decider = Decider(store, CODEC, clock)
-    means = Means(store, decider, database, worth, limits, clock, Vader(), desk.languages)
+    desk.decider, desk.projection = Decider(store, CODEC, clock), projection
+    means = Means(store, desk.decider, database, worth, limits, clock, Vader(), desk.languages)
     settings = Settings(drain=0)
     wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)
     server = Server(settings, wrapper, services(means))
@@ -244,6 +249,7 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         desk.stub = api_grpc.FeedbackServiceStub(channel)
         desk.market = market_grpc.MarketServiceStub(channel)
+        desk.routing = routing_grpc.RoutingServiceStub(channel)
         try:
             yield desk
         finally:

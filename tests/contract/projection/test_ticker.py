@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from libs.eventstore.port import StoreUnavailable
+from libs.eventstore.port import EventStore, StoreUnavailable
 from libs.projection.reactor import TryAgain
 from libs.projection.ticker import Ticker
 
@@ -15,10 +15,17 @@ START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 class Views:
-    """Views that catch up when they are told to."""
+    """Views that catch up and see when they are told to."""
 
-    def __init__(self) -> None:
-        self.caught_up = asyncio.Event()
+    def __init__(self, *, caught_up: bool = False) -> None:
+        self.caught_up, self.seen = asyncio.Event(), asyncio.Event()
+        self.asked: list[int] = []
+        if caught_up:
+            self.caught_up.set()
+
+    async def wait(self, position: int) -> None:
+        self.asked.append(position)
+        await self.seen.wait()
 
 
 async def run_until(ticker: Ticker, enough: asyncio.Event) -> None:
@@ -49,25 +56,29 @@ def counting(
     return seen, enough, tick
 
 
-async def test_each_tick_is_told_the_time_of_the_clock_it_was_given() -> None:
+async def test_each_tick_is_told_the_time_of_the_clock_it_was_given(embedded: EventStore) -> None:
     """A clock that moves by an hour at each look makes ticks an hour apart."""
     hours = iter(range(100))
     seen, enough, tick = counting(3, lambda _: None)
-    ticker = Ticker(tick, lambda: START + timedelta(hours=next(hours)), every=0)
+    ticker = Ticker(tick, lambda: START + timedelta(hours=next(hours)), embedded, (), every=0)
     await run_until(ticker, enough)
     assert seen[:3] == [START + timedelta(hours=number) for number in range(3)]
 
 
-async def test_nothing_ticks_before_all_views_have_caught_up() -> None:
-    """One of two views that is behind holds up the first tick."""
-    ahead, behind = Views(), Views()
-    ahead.caught_up.set()
+async def test_nothing_ticks_before_all_views_have_caught_up(embedded: EventStore) -> None:
+    """One of two views that is behind holds up the first tick, and so does one that lags again."""
+    ahead, behind = Views(caught_up=True), Views()
+    ahead.seen.set()
     seen, enough, tick = counting(1, lambda _: None)
-    ticker = Ticker(tick, lambda: START, (ahead, behind), every=0)
+    ticker = Ticker(tick, lambda: START, embedded, (ahead, behind), every=0)
     running = asyncio.create_task(ticker.run())
     await asyncio.sleep(0.05)
     assert seen == []
     behind.caught_up.set()
+    await asyncio.sleep(0.05)
+    assert seen == []
+    assert behind.asked == [await embedded.head()]
+    behind.seen.set()
     await asyncio.wait_for(enough.wait(), 10)
     running.cancel()
     with suppress(asyncio.CancelledError):
@@ -77,7 +88,9 @@ async def test_nothing_ticks_before_all_views_have_caught_up() -> None:
 @pytest.mark.parametrize(
     "error", [StoreUnavailable("away"), TryAgain("later"), ZeroDivisionError("a mistake")], ids=repr
 )
-async def test_a_tick_that_fails_is_followed_by_another(error: Exception) -> None:
+async def test_a_tick_that_fails_is_followed_by_another(
+    embedded: EventStore, error: Exception
+) -> None:
     """Neither an outage nor a mistake ends the ticking: two fail, the third comes all the same."""
 
     def fails(number: int) -> None:
@@ -85,5 +98,5 @@ async def test_a_tick_that_fails_is_followed_by_another(error: Exception) -> Non
             raise error
 
     seen, enough, tick = counting(3, fails)
-    await run_until(Ticker(tick, lambda: START, every=0), enough)
+    await run_until(Ticker(tick, lambda: START, embedded, (), every=0), enough)
     assert len(seen) >= 3
