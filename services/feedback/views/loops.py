@@ -195,10 +195,6 @@ def open_loops(
     ]
 
 
-IS_OPEN = "NOT EXISTS (SELECT 1 FROM told WHERE told.feedback = f.name)"
-"""Says of feedback f, in SQL, that its loop is open."""
-
-
 def count_open(db: apsw.Connection, theme: str) -> int:
     """Answer how many loops are open, in one theme or at all."""
     if theme:

@@ -240,7 +240,10 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     database = SqliteDatabase(folder)
     projection = Projection(store, CODEC, database, VIEWS)
     desk.decider, desk.projection = Decider(store, CODEC, clock), projection
-    means = Means(store, desk.decider, database, worth, limits, clock, Vader(), desk.languages)
+    models = Vader(), desk.languages
+    means = Means(
+        store, desk.decider, database, worth, limits, clock, *models, wait=projection.wait
+    )
     settings = Settings(drain=0)
     wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)
     server = Server(settings, wrapper, services(means))

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
-from equiloop.feedback.v1 import market_service_pb2 as market
 from pydantic import Field, model_validator
 
 from libs.kernel.refusals import FieldError
@@ -16,7 +15,6 @@ from libs.kernel.values import (
     FunctionName,
     Instant,
     Label,
-    NeedName,
     known,
     resource,
     timestamp,
@@ -50,12 +48,6 @@ class OneAction(Command):
     """An action by its name."""
 
     name: ActionName
-
-
-class OneNeed(Command):
-    """A need by its name."""
-
-    name: NeedName
 
 
 class Narrowed(Command):
@@ -134,16 +126,3 @@ class AsOf(Command):
     """Values as of an instant; None: the present one."""
 
     as_of: Instant | None = None
-
-
-class Ranked(Command):
-    """A list of things with what is at stake in them, in an order, as of an instant."""
-
-    order: Annotated[int, known(market.RankOrder)] | None = None
-    as_of: Instant | None = None
-
-
-class NeedsAsked(Ranked):
-    """Needs that stand so; None: all of them."""
-
-    state: Annotated[int, known(market.NeedState)] | None = None
