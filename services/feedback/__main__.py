@@ -32,9 +32,10 @@ async def compose(settings: Settings) -> Parts:
     metrics, customers = channel(settings.metrics), channel(settings.customers)
     decider = Decider(store, CODEC, clock)
     projection = Projection(store, CODEC, database, VIEWS, name="feedback")
-    peers = MetricsValuer(metrics), OrganisationClient(customers)
-    models, wait = (Vader(), LangId()), projection.wait
-    means = Means(store, decider, database, *peers, clock, *models, wait=wait)
+    valuer, organisation = MetricsValuer(metrics), OrganisationClient(customers)
+    means = Means(
+        store, decider, database, projection.moved, valuer, organisation, clock, Vader(), LangId()
+    )
     return Parts(
         store,
         services(means),

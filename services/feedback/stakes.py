@@ -101,6 +101,25 @@ NOT_AVAILABLE = "EQUITY_NOT_AVAILABLE"
 _NOT_YET = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 
 
+async def worth(valuer: Valuer, customers: Collection[str], as_of: Timestamp) -> Valuation | None:
+    """Answer what ``customers`` are worth, for an answer that is good without it.
+
+    None while they cannot be valued, and while nobody answers who could.
+    """
+    try:
+        return await valuer.valuation(customers, as_of)
+    except Refusal as refusal:
+        if refusal.reason != NOT_AVAILABLE:
+            raise
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _AWAY:
+            raise
+    return None
+
+
+_AWAY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
 async def change(
     valuer: Valuer, customers: Collection[str], before: Timestamp, after: Timestamp
 ) -> api.ValueChange | None:
@@ -110,14 +129,9 @@ async def change(
     customers, and while values are not available.
     """
     known = set(customers) - {""}
-    if not known:
-        return None
-    try:
-        then = await valuer.valuation(known, before)
-        now = await valuer.valuation(known, after)
-    except Refusal as refusal:
-        if refusal.reason != NOT_AVAILABLE:
-            raise
+    then = await worth(valuer, known, before) if known else None
+    now = await worth(valuer, known, after) if then else None
+    if then is None or now is None:
         return None
     was, is_now = sum(then.worth.values()), sum(now.worth.values())
     return api.ValueChange(

@@ -68,6 +68,14 @@ def count(history: History, asked: Question) -> Funnel:
         )
 
 
+def waiting(history: History, asked: Question) -> int:
+    """Answer how many loops are open. It computes: call it in a thread."""
+    with history.lock:
+        history.refresh()
+        told = history.standing(asked.as_of).told[chosen_items(history, asked)]
+        return int((told > asked.as_of).sum())
+
+
 def chosen_items(history: History, asked: Question) -> Bools:
     """Say of each item whether it is asked about; the history is locked and up to date."""
     received = history.items["receive_time"]

@@ -42,6 +42,7 @@ class History:
             coder=np.int32,
         )
         self.findings = Table("finding", item=np.int32, cause=np.int8)
+        self.routings = Table("routing", item=np.int32, function=np.int32)
         self.acts = Table("act", owner=np.int32)
         self.labels = Table("label", customer=np.int32, segment=np.int32, position=np.int64)
         self._present = Standing.of(0)
@@ -55,6 +56,7 @@ class History:
             }
             rows = self.authors.refresh(self._db)
             self.items["customer"][self.authors["item"][rows] - 1] = self.authors["customer"][rows]
+            self.routings.refresh(self._db)
             self.labels.refresh(self._db)
             self.findings.refresh(self._db)
         if any(rows.stop > rows.start for rows in new.values()):
@@ -115,9 +117,13 @@ class History:
         return found
 
     def of_function(self, function: str) -> Bools:
-        """Say of each item whether ``function`` answers for it: it owns an action linked to it."""
-        owned = np.append(False, self.acts["owner"] == self.number(function))
-        return self._marked(self.links["item"][owned[self.links["act"]]])
+        """Say of each item whether ``function`` answers for it: it holds it, or owns an action."""
+        number, holder = self.number(function), np.zeros(self.items.size, np.int64)
+        holder[self.routings["item"] - 1] = self.routings["function"]
+        owned = np.append(False, self.acts["owner"] == number)
+        found: Bools = holder == number
+        found |= self._marked(self.links["item"][owned[self.links["act"]]])
+        return found
 
     def _marked(self, items: Ints) -> Bools:
         answer = np.zeros(self.items.size, np.bool_)

@@ -12,6 +12,7 @@ from services.feedback.domain.feedback import Feedback
 from services.feedback.domain.theme_rules import DEFAULT, ThemeRules
 from services.feedback.funnel import Funnel
 from services.feedback.ranking import Stake
+from services.feedback.views.waiting import Waiting
 
 
 def feedback(handled: Handled[Feedback]) -> api.Feedback:
@@ -114,6 +115,23 @@ def action(handled: Handled[Action]) -> api.Action:
             resource.state, resource.outcome = api.ACTION_STATE_DECLINED, declined.reason
             resource.end_time.CopyFrom(timestamp(state.since))
     return resource
+
+
+def open_loop(loop: Waiting, now: int) -> api.OpenLoop:
+    """Answer who waits, and at ``now`` (µs) how long; without what the customer is worth."""
+    answer = api.OpenLoop(
+        feedback=loop.feedback,
+        customer=loop.customer,
+        channel=events.Channel.ValueType(loop.channel),
+        age=duration(max(now - loop.receive_time, 0)),
+        themes=loop.themes,
+        actions=loop.actions,
+        functions=loop.functions,
+    )
+    answer.receive_time.FromMicroseconds(loop.receive_time)
+    if loop.reopened is not None:
+        answer.reopen_time.FromMicroseconds(loop.reopened)
+    return answer
 
 
 POINTS = 100

@@ -18,24 +18,26 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
 from services.feedback.service.deadlines import Deadlines
-from services.feedback.service.decisions import Decisions
-from services.feedback.service.digests import MarketDigests
 from services.feedback.service.funnel import Funnel
 from services.feedback.service.insight import Insight
 from services.feedback.service.intake import Intake
+from services.feedback.service.lineage import Lineage
 from services.feedback.service.loop import Loop
 from services.feedback.service.means import Means
 from services.feedback.service.needs import Needs
 from services.feedback.service.priorities import Priorities
 from services.feedback.service.promises import Promises
 from services.feedback.service.routes import Routes
+from services.feedback.service.waiting import OpenLoops
 
 
-class FeedbackService(Intake, Coding, Insight, Promises, Loop, Funnel, FeedbackServiceServicer):
+class FeedbackService(
+    Intake, Coding, Insight, Promises, Loop, Funnel, OpenLoops, Lineage, FeedbackServiceServicer
+):
     """Answers calls; what it knows it asks of the log and of its views."""
 
 
-class MarketService(Needs, Priorities, MarketDigests, Decisions, MarketServiceServicer):
+class MarketService(Needs, Priorities, MarketServiceServicer):
     """What the market wants, who has heard it, and what it changed."""
 
 
@@ -46,7 +48,7 @@ class RoutingService(Routes, Deadlines, RoutingServiceServicer):
 def services(means: Means) -> list[Register]:
     """Answer all services of this context, ready to be registered with a server."""
     feedback = FeedbackService(means)  # type: ignore[abstract] # until the whole contract is there
-    market = MarketService(means)
+    market = MarketService(means)  # type: ignore[abstract] # until the whole contract is there
     return [
         partial(add_FeedbackServiceServicer_to_server, feedback),
         partial(add_MarketServiceServicer_to_server, market),

@@ -1,7 +1,7 @@
 """What every part of the edge answers by: the log, the views, and whom it asks."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 from libs.decider import Aggregate, Decider, Known
@@ -12,46 +12,35 @@ from libs.projection.sqlite import SqliteDatabase
 from services.feedback.authority import Organisation
 from services.feedback.coding.automatic import Automatic
 from services.feedback.coding.port import Coder, LanguageDetector
-from services.feedback.digests import Wait
-from services.feedback.domain import (
-    action,
-    decision,
-    feedback,
-    need,
-    route,
-    rules,
-    schedule,
-    sla,
-    theme,
-)
+from services.feedback.domain import action, feedback, need, route, rules, sla, theme
 from services.feedback.funnel import History
 from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
 ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
-DECISION = Aggregate("decision", "decisions", decision.INITIAL, decision.evolve)
 NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
 ROUTE = Aggregate("route", "feedback", route.INITIAL, route.evolve)
 RULES = Aggregate("routingrules", "routingRules", rules.INITIAL, rules.evolve)
 SLA = Aggregate("sla", "slas", sla.INITIAL, sla.evolve)
-SCHEDULE = Aggregate("digestschedule", "digestSchedules", schedule.INITIAL, schedule.evolve)
 THEME = Aggregate("theme", "themes", theme.INITIAL, theme.evolve)
 
 
 @dataclass(frozen=True)
 class Means:
-    """Made once, by the composition root; ``clock`` answers the present instant."""
+    """Made once, by the composition root.
+
+    ``moved`` returns once the views are beyond a position, ``clock`` answers the present instant.
+    """
 
     store: EventStore
     decider: Decider
     views: SqliteDatabase
+    moved: Callable[[int], Awaitable[int]]
     valuer: Valuer
     organisation: Organisation
     clock: Clock
     coder: Coder
     languages: LanguageDetector
-    wait: Wait = field(kw_only=True)
-    """Returns once the views have seen a position of the log."""
 
     @cached_property
     def automatic(self) -> Automatic:

@@ -1,7 +1,5 @@
 """What can be asked about feedback: one class a question."""
 
-from services.feedback.views.decisions import LeaderListening
-from services.feedback.views.digests import MarketVoice
 from services.feedback.views.facts import FeedbackFacts
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
@@ -9,8 +7,6 @@ from services.feedback.views.loops import OpenLoops
 from services.feedback.views.needs import NeedBoard
 from services.feedback.views.priorities import ThemePriority
 from services.feedback.views.routing import FeedbackRoutes
-from services.feedback.views.said import MarketSaid
-from services.feedback.views.schedules import DigestSchedules
 
 VIEWS = (
     FeedbackInbox(),
@@ -20,9 +16,5 @@ VIEWS = (
     NeedBoard(),
     ThemePriority(),
     FeedbackRoutes(),
-    MarketSaid(),
-    MarketVoice(),
-    DigestSchedules(),
-    LeaderListening(),
 )
 """All of them; they share one database and one checkpoint."""

@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 from equiloop.customers.v1 import events_pb2 as customers
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import routing_events_pb2 as routing
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -51,6 +52,7 @@ _ADD = {
     "link": f"INSERT INTO linking (since, item, act) VALUES (?, {_ITEM}, {_ACT})",
     "stand": f"INSERT INTO stand (since, act, state) VALUES (?, {_ACT}, ?)",
     "telling": f"INSERT INTO telling (since, told, item, act) VALUES (?, ?, {_ITEM}, {_ACT})",
+    "routing": f"INSERT INTO routing (item, function) VALUES ({_ITEM}, ifnull({_WORD}, 0))",
     "label": "INSERT INTO label (position, customer, segment) "
     f"VALUES (?, {_WORD}, ifnull({_WORD}, 0))",
 }
@@ -146,6 +148,15 @@ def _protested(event: events.LoopProtested, _: int) -> Iterator[Row]:
     yield "telling", (micros(event.respond_time), NEVER, event.feedback, event.action)
 
 
+def _routed(event: routing.FeedbackRouted, _: int) -> Iterator[Row]:
+    yield from _words(event.function)
+    yield "routing", (event.feedback, event.function)
+
+
+def _returned(event: routing.RouteReturned, _: int) -> Iterator[Row]:
+    yield "routing", (event.feedback, "")
+
+
 def _labelled(
     event: customers.CustomerRegistered | customers.CustomerLabelled, position: int
 ) -> Iterator[Row]:
@@ -181,6 +192,8 @@ _ROWS: Mapping[type[Message], Rows] = {
     events.FeedbackReceived: _received,
     events.LoopClosed: _closed,
     events.LoopProtested: _protested,
+    routing.FeedbackRouted: _routed,
+    routing.RouteReturned: _returned,
 }
 
 
@@ -198,6 +211,7 @@ class FeedbackFacts:
         "linking",
         "stand",
         "telling",
+        "routing",
         "label",
     )
     schema = """
@@ -249,6 +263,9 @@ class FeedbackFacts:
             told INTEGER NOT NULL,
             item INTEGER NOT NULL,
             act INTEGER NOT NULL
+        );
+        CREATE TABLE IF NOT EXISTS routing (
+            n INTEGER PRIMARY KEY, item INTEGER NOT NULL, function INTEGER NOT NULL
         );
         CREATE TABLE IF NOT EXISTS label (
             n INTEGER PRIMARY KEY,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import apsw
 from equiloop.customers.v1 import events_pb2 as customers
+from equiloop.feedback.v1 import events_pb2 as feedback
 from equiloop.offers.v1 import events_pb2 as offers
 
 from libs.kernel.money import to_minor
@@ -20,6 +21,14 @@ def _drafted(db: apsw.Connection, event: offers.OfferDrafted, _: Fact) -> None:
         [(source, event.offer) for source in (*event.feedback, *event.needs)],
     )
     db.execute("INSERT OR IGNORE INTO offer VALUES (?, 0, 0, 0, NULL)", (event.offer,))
+
+
+def _offered(
+    db: apsw.Connection, event: feedback.ActionCommitted | feedback.ActionEscalated, _: Fact
+) -> None:
+    if event.offer:
+        row = (event.action, event.offer)
+        db.execute("INSERT OR IGNORE INTO offer_source VALUES (?, ?)", row)
 
 
 def _launched(db: apsw.Connection, event: offers.OfferLaunched, _: Fact) -> None:
@@ -49,7 +58,7 @@ def _refunded(db: apsw.Connection, event: customers.TransactionRefunded, _: Fact
 
 
 class Lineage:
-    """Which offers rest on which feedback and needs, to whom they were shown; who bought when."""
+    """Which offers rest on what, to whom they were shown, and how they fare; who bought when."""
 
     name = "lineage"
     version = 1
@@ -96,6 +105,8 @@ class Lineage:
         offers.OfferAccepted: _accepted,
         offers.OfferRefused: _refused,
         customers.TransactionRefunded: _refunded,
+        feedback.ActionCommitted: _offered,
+        feedback.ActionEscalated: _offered,
     }
     handles = frozenset(_folds) | {customers.TransactionRecorded}
 
@@ -163,13 +174,13 @@ def purchased(db: apsw.Connection, customer: str, *, after: int) -> tuple[int, d
 
 
 def offers_because_of(db: apsw.Connection, sources: Iterable[str]) -> list[str]:
-    """Answer the offers that rest on any of ``sources`` (feedback and needs), sorted."""
+    """Answer the offers that rest on any of ``sources`` (feedback, needs, actions), sorted."""
     sql = "SELECT offer FROM offer_source WHERE source = ?"
     return sorted({offer for source in sources for (offer,) in db.execute(sql, (source,))})
 
 
 def sources_of(db: apsw.Connection, offer: str) -> list[str]:
-    """Answer the feedback and needs that an offer rests on, sorted."""
+    """Answer the feedback, needs and actions that an offer rests on, sorted."""
     sql = "SELECT source FROM offer_source WHERE offer = ? ORDER BY source"
     return [source for (source,) in db.execute(sql, (offer,))]
 

@@ -1,6 +1,6 @@
 """NeedBoard: which needs are there, how do they stand, and which open feedback speaks of them?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import apsw
@@ -9,6 +9,7 @@ from equiloop.feedback.v1 import market_service_pb2 as api
 
 from libs.projection import Fact, Folds, fold_each
 from services.feedback.views.inbox import micros
+from services.feedback.views.loops import IS_OPEN
 
 
 def _evidence(db: apsw.Connection, need: str, feedback: Sequence[str]) -> None:
@@ -55,7 +56,8 @@ class NeedBoard:
             need TEXT NOT NULL,
             feedback TEXT NOT NULL,
             PRIMARY KEY (need, feedback)
-        ) WITHOUT ROWID
+        ) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS need_by_evidence ON need_evidence (feedback)
     """
     _folds: ClassVar[Folds] = {
         events.NeedIdentified: _identified,
@@ -81,11 +83,23 @@ def stakes(db: apsw.Connection, state: int) -> list[tuple[str, str, int]]:
 
     An unknown customer is empty.
     """
-    sql = """
-        SELECT n.name, ifnull(l.customer, ''), count(l.feedback) FROM need n
+    sql = f"""
+        SELECT n.name, ifnull(f.customer, ''), count(f.name) FROM need n
         LEFT JOIN need_evidence e ON e.need = n.name
-        LEFT JOIN loop l ON l.feedback = e.feedback AND l.closed IS NULL
+        LEFT JOIN feedback f ON f.name = e.feedback AND {IS_OPEN}
         WHERE :state IN (0, n.state)
-        GROUP BY n.position, l.customer ORDER BY n.position, l.customer
+        GROUP BY n.position, f.customer ORDER BY n.position, f.customer
     """
     return list(db.execute(sql, {"state": state}))
+
+
+def needs_of(db: apsw.Connection, feedback: str) -> list[str]:
+    """Answer the needs that a piece of feedback is evidence for, sorted."""
+    sql = "SELECT need FROM need_evidence WHERE feedback = ? ORDER BY need"
+    return [need for (need,) in db.execute(sql, (feedback,))]
+
+
+def evidence_of(db: apsw.Connection, needs: Iterable[str]) -> set[str]:
+    """Answer the feedback that is evidence for any of ``needs``."""
+    sql = "SELECT feedback FROM need_evidence WHERE need = ?"
+    return {name for need in needs for (name,) in db.execute(sql, (need,))}

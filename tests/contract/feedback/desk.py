@@ -240,9 +240,16 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     database = SqliteDatabase(folder)
     projection = Projection(store, CODEC, database, VIEWS)
     desk.decider, desk.projection = Decider(store, CODEC, clock), projection
-    models = Vader(), desk.languages
     means = Means(
-        store, desk.decider, database, worth, limits, clock, *models, wait=projection.wait
+        store,
+        desk.decider,
+        database,
+        projection.moved,
+        worth,
+        limits,
+        clock,
+        Vader(),
+        desk.languages,
     )
     settings = Settings(drain=0)
     wrapper = Wrapper(Telemetry("feedback"), settings.deadline, projection.wait)

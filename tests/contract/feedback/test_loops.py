@@ -217,18 +217,27 @@ async def test_who_waits_is_listed_oldest_first(story: Story) -> None:
             customer="customers/7",
             receive_time=day(1),
             age=Duration(seconds=19 * DAY),
+            channel=events.CHANNEL_WEB,
             themes=["battery"],
             actions=[story.a],
+            functions=["functions/research"],
         ),
         api.OpenLoop(
             feedback=story.f[4],
             customer="customers/8",
             receive_time=day(3),
             age=Duration(seconds=17 * DAY),
+            channel=events.CHANNEL_WEB,
             themes=["price"],
             actions=[story.b],
+            functions=["functions/research"],
         ),
-        api.OpenLoop(feedback=story.f[5], receive_time=day(4), age=Duration(seconds=16 * DAY)),
+        api.OpenLoop(
+            feedback=story.f[5],
+            receive_time=day(4),
+            age=Duration(seconds=16 * DAY),
+            channel=events.CHANNEL_WEB,
+        ),
     ]
     ((loop,),) = await story.open(theme="price")
     assert loop.feedback == story.f[4]

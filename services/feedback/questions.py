@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import market_service_pb2 as market
 from pydantic import Field, model_validator
 
 from libs.kernel.refusals import FieldError
@@ -15,6 +16,8 @@ from libs.kernel.values import (
     FunctionName,
     Instant,
     Label,
+    NeedName,
+    OfferName,
     known,
     resource,
     timestamp,
@@ -50,6 +53,18 @@ class OneAction(Command):
     name: ActionName
 
 
+class OneOffer(Command):
+    """An offer by its name."""
+
+    name: OfferName
+
+
+class OneNeed(Command):
+    """A need by its name."""
+
+    name: NeedName
+
+
 class Narrowed(Command):
     """Feedback of one customer, about one theme, from one channel: whichever are named."""
 
@@ -63,6 +78,12 @@ class Waiting(Narrowed):
 
     segment: Label | None = None
     function: FunctionName | None = None
+
+
+class Watched(Waiting):
+    """The same, from after a position on."""
+
+    after_position: Annotated[int, Field(ge=0)] = 0
 
 
 class Span(Command):
@@ -126,3 +147,16 @@ class AsOf(Command):
     """Values as of an instant; None: the present one."""
 
     as_of: Instant | None = None
+
+
+class Ranked(Command):
+    """A list of things with what is at stake in them, in an order, as of an instant."""
+
+    order: Annotated[int, known(market.RankOrder)] | None = None
+    as_of: Instant | None = None
+
+
+class NeedsAsked(Ranked):
+    """Needs that stand so; None: all of them."""
+
+    state: Annotated[int, known(market.NeedState)] | None = None
