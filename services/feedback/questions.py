@@ -1,10 +1,11 @@
 """What may be asked about feedback: parsed like commands, so that every wrong field is named."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2 as market
+from equiloop.feedback.v1 import service_pb2 as api
 from pydantic import Field, model_validator
 
 from libs.kernel.refusals import FieldError
@@ -160,3 +161,19 @@ class NeedsAsked(Ranked):
     """Needs that stand so; None: all of them."""
 
     state: Annotated[int, known(market.NeedState)] | None = None
+
+
+class ActionsAsked(Command):
+    """Actions that stand so, of one owner, of one kind, due before a day: whichever are named."""
+
+    state: Annotated[int, known(api.ActionState)] | None = None
+    owner: FunctionName | None = None
+    kind: Annotated[int, known(events.ActionKind)] | None = None
+    due_before: date | None = None
+
+
+class RegisterAsked(AsOf):
+    """Actions of one owner that stand so, with values as of an instant."""
+
+    owner: FunctionName | None = None
+    state: Annotated[int, known(api.ActionState)] | None = None

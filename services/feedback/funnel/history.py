@@ -1,11 +1,12 @@
 """All facts about feedback in columns, brought up to date whenever a question is asked."""
 
+import json
 import threading
 
 import apsw
 import numpy as np
 
-from services.feedback.funnel.standing import Standing, standing
+from services.feedback.funnel.standing import Standing, standing, tell
 from services.feedback.funnel.table import Bools, Ints, Table
 from services.feedback.views.facts import ALWAYS
 
@@ -43,7 +44,7 @@ class History:
         )
         self.findings = Table("finding", item=np.int32, cause=np.int8)
         self.routings = Table("routing", item=np.int32, function=np.int32)
-        self.acts = Table("act", owner=np.int32)
+        self.acts = Table("act", owner=np.int32, kind=np.int8)
         self.labels = Table("label", customer=np.int32, segment=np.int32, position=np.int64)
         self._present = Standing.of(0)
 
@@ -83,6 +84,28 @@ class History:
     def _standing(self, as_of: int, among: Bools | None) -> Standing:
         return standing(self.items.size, *self._dated(), as_of=as_of, among=among)
 
+    def told_by(self, acts: Bools, as_of: int) -> Ints:
+        """Answer when each item was told (µs) of one of ``acts``; NEVER: none of that holds."""
+        tellings = self.tellings
+        rows = acts[tellings["act"] - 1]
+        some = {key: tellings[key][rows] for key in ("item", "act", "told", "since")}
+        answer = Standing.of(self.items.size)
+        tell(answer, some, as_of, None)
+        return answer.told
+
+    def codings_of(self, items: Bools, as_of: int) -> tuple[Ints, Ints]:
+        """Answer (item, theme) for each theme of ``items`` by the latest coding at ``as_of``."""
+        codings, latest = self.codings, self._latest_codings(as_of)
+        rows = (codings["since"] <= as_of) & (codings["theme"] > 0)
+        rows &= codings["position"] == latest[codings["item"]]
+        rows &= items[codings["item"] - 1]
+        return codings["item"][rows], codings["theme"][rows]
+
+    def words(self, numbers: Ints) -> dict[int, str]:
+        """Answer themes, segments, functions or customers by their row numbers; 0 is nameless."""
+        sql = "SELECT n, name FROM word WHERE n IN (SELECT value FROM json_each(?))"
+        return {0: "", **dict(self._db.execute(sql, (json.dumps(numbers.tolist()),)))}
+
     def number(self, word: str) -> int:
         """Answer the row number of a theme, segment, function or customer; -1: never heard of."""
         found = self._db.execute("SELECT n FROM word WHERE name = ?", (word,)).get
@@ -94,13 +117,18 @@ class History:
 
     def about(self, theme: str, as_of: int) -> Bools:
         """Say of each item whether it was about ``theme`` by its latest coding at ``as_of``."""
+        codings, latest = self.codings, self._latest_codings(as_of)
+        rows = (codings["since"] <= as_of) & (codings["theme"] == self.number(theme))
+        rows &= codings["position"] == latest[codings["item"]]
+        return self._marked(codings["item"][rows])
+
+    def _latest_codings(self, as_of: int) -> Ints:
+        """Answer the position of each item's latest coding at ``as_of``, by the item's number."""
         codings = self.codings
         latest = np.zeros(self.items.size + 1, np.int64)
         rows = codings["since"] <= as_of
         latest[codings["item"][rows]] = codings["position"][rows]
-        rows &= codings["theme"] == self.number(theme)
-        rows &= codings["position"] == latest[codings["item"]]
-        return self._marked(codings["item"][rows])
+        return latest
 
     def within(self, segment: str) -> Bools:
         """Say of each item whether its author is labelled with ``segment`` now."""

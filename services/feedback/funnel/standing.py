@@ -1,8 +1,11 @@
 """How far each item of feedback came, as of an instant."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.feedback.funnel.table import Bools, Ints, Table
 from services.feedback.views.facts import COMMITTED, COMPLETED, DECLINED, NEVER
@@ -58,7 +61,7 @@ def standing(
     answer.committed[item[(state == COMMITTED) | (state == COMPLETED)]] = True
     answer.completed[item[state == COMPLETED]] = True
     answer.declined[item[state == DECLINED]] = True
-    _tell(answer, tellings, as_of, among)
+    tell(answer, tellings, as_of, among)
     return answer
 
 
@@ -71,7 +74,12 @@ def _states(states: Table, as_of: int, most: int) -> Ints:
     return answer
 
 
-def _tell(answer: Standing, tellings: Table, as_of: int, among: Bools | None) -> None:
+def tell(
+    answer: Standing,
+    tellings: Table | Mapping[str, NDArray[Any]],
+    as_of: int,
+    among: Bools | None,
+) -> None:
     """Mark who was told. What one action told ends for an item when a row without a time follows.
 
     An item may be told by several actions; the earliest that still holds counts.

@@ -164,6 +164,16 @@ def feedback_to_action(funnel: Funnel) -> api.FeedbackToAction:
     return answer
 
 
+def stake(of: Stake, *, places: bool = True) -> api.Stake:
+    """Answer whom something is for and what they are worth, with its places among others."""
+    return api.Stake(
+        customer_count=of.heads,
+        equity=of.money,
+        rank_by_heads=of.by_heads if places else 0,
+        rank_by_equity=of.by_equity if places else 0,
+    )
+
+
 def duration(micros: int) -> Duration:
     """Answer microseconds as the contract writes a duration."""
     message = Duration()

@@ -27,12 +27,22 @@ from services.feedback.service.means import Means
 from services.feedback.service.needs import Needs
 from services.feedback.service.priorities import Priorities
 from services.feedback.service.promises import Promises
+from services.feedback.service.registers import Registers
 from services.feedback.service.routes import Routes
 from services.feedback.service.waiting import OpenLoops
 
 
 class FeedbackService(
-    Intake, Coding, Insight, Promises, Loop, Funnel, OpenLoops, Lineage, FeedbackServiceServicer
+    Intake,
+    Coding,
+    Insight,
+    Promises,
+    Loop,
+    Registers,
+    Funnel,
+    OpenLoops,
+    Lineage,
+    FeedbackServiceServicer,
 ):
     """Answers calls; what it knows it asks of the log and of its views."""
 

@@ -1,5 +1,6 @@
 """What can be asked about feedback: one class a question."""
 
+from services.feedback.views.actions import Actions
 from services.feedback.views.facts import FeedbackFacts
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
@@ -11,6 +12,7 @@ from services.feedback.views.routing import FeedbackRoutes
 VIEWS = (
     FeedbackInbox(),
     OpenLoops(),
+    Actions(),
     FeedbackFacts(),
     Lineage(),
     NeedBoard(),

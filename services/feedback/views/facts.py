@@ -44,7 +44,7 @@ _ADD = {
     "word": "INSERT OR IGNORE INTO word (name) VALUES (?)",
     "item": "INSERT INTO item (name, receive_time, channel, scale, score, customer) "
     f"VALUES (?, ?, ?, ?, ?, ifnull({_WORD}, 0))",
-    "act": f"INSERT OR IGNORE INTO act (name, owner) VALUES (?, {_WORD})",
+    "act": f"INSERT OR IGNORE INTO act (name, owner, kind) VALUES (?, {_WORD}, ?)",
     "author": f"INSERT INTO author (item, customer) VALUES ({_ITEM}, {_WORD})",
     "coding": "INSERT INTO coding (position, since, sentiment, item, theme, coder) "
     f"VALUES (?, ?, ?, {_ITEM}, ifnull({_WORD}, 0), {_WORD})",
@@ -98,7 +98,7 @@ def _classified(event: events.CauseClassified, _: int) -> Iterator[Row]:
 
 def _escalated(event: events.ActionEscalated, _: int) -> Iterator[Row]:
     yield from _words(event.owner)
-    yield "act", (event.action, event.owner)
+    yield "act", (event.action, event.owner, event.kind)
     yield "stand", (micros(event.event_time), event.action, ESCALATED)
     yield from _links(event, micros(event.event_time))
 
@@ -107,7 +107,7 @@ def _committed(event: events.ActionCommitted, _: int) -> Iterator[Row]:
     """What was approved was linked when it was escalated."""
     at = _since(event.commit_time, event.event_time)
     yield from _words(event.owner)
-    yield "act", (event.action, event.owner)
+    yield "act", (event.action, event.owner, event.kind)
     yield "stand", (at, event.action, COMMITTED)
     if not event.approved_by:
         yield from _links(event, at)
@@ -228,7 +228,8 @@ class FeedbackFacts:
         CREATE TABLE IF NOT EXISTS act (
             n INTEGER PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
-            owner INTEGER NOT NULL
+            owner INTEGER NOT NULL,
+            kind INTEGER NOT NULL
         );
         CREATE TABLE IF NOT EXISTS author (
             n INTEGER PRIMARY KEY, item INTEGER NOT NULL, customer INTEGER NOT NULL
