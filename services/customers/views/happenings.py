@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from equiloop.customers.v1 import events_pb2 as customers
 from equiloop.feedback.v1 import events_pb2 as feedback
+from equiloop.feedback.v1 import routing_events_pb2 as routing
 from equiloop.offers.v1 import events_pb2 as offers
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -146,6 +147,28 @@ def _refused(event: offers.OfferRefused) -> Happening:
     return Happening(event.respond_time, event.presentation, f"refused {event.offer}")
 
 
+def _routed(event: routing.FeedbackRouted) -> Happening:
+    return Happening(event.event_time, event.feedback, f"went to {event.function}")
+
+
+def _accepted_by(event: routing.RouteAccepted) -> Happening:
+    return Happening(event.event_time, event.feedback, f"taken on by {event.function}")
+
+
+def _returned(event: routing.RouteReturned) -> Happening:
+    return Happening(event.event_time, event.feedback, f"given back by {event.function}")
+
+
+def _breached(event: routing.LoopSlaBreached) -> Happening:
+    stage = _plain(routing.LoopStage.Name(event.stage), "LOOP_STAGE_")
+    return Happening(event.event_time, event.feedback, f"deadline to {stage} missed")
+
+
+def _taken_up(event: routing.FeedbackEscalated) -> Happening:
+    summary = f"missed deadline taken up to level {event.level}"
+    return Happening(event.event_time, event.feedback, summary)
+
+
 Tell = Callable[[Any], Happening]
 
 OF_CUSTOMER: Mapping[type[Message], Tell] = {
@@ -175,5 +198,10 @@ OF_FEEDBACK: Mapping[type[Message], Tell] = {
     feedback.ActionDeclined: _declined,
     feedback.ActionReopened: _reopened,
     feedback.LoopClosed: _told,
+    routing.FeedbackRouted: _routed,
+    routing.RouteAccepted: _accepted_by,
+    routing.RouteReturned: _returned,
+    routing.LoopSlaBreached: _breached,
+    routing.FeedbackEscalated: _taken_up,
 }
 """What happened to all customers whose feedback the event names."""

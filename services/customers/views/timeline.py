@@ -20,7 +20,7 @@ class CustomerTimeline:
     """
 
     name = "customer_timeline"
-    version = 3
+    version = 4
     tables = ("timeline", "author")
     schema = """
         CREATE TABLE IF NOT EXISTS timeline (

@@ -9,6 +9,7 @@ import apsw
 import pytest
 from equiloop.customers.v1 import events_pb2 as customers
 from equiloop.feedback.v1 import events_pb2 as feedback
+from equiloop.feedback.v1 import routing_events_pb2 as routing
 from equiloop.offers.v1 import events_pb2 as offers
 from google.protobuf.message import Message
 
@@ -253,6 +254,28 @@ def test_what_becomes_of_an_answer_is_told(tmp_path: Path) -> None:
         ("protested against what was told", True),
         ("what was told holds no more", False),
         ("action declined", True),
+    ]
+
+
+def test_the_way_to_the_right_person_is_told(tmp_path: Path) -> None:
+    """Sent, given back, sent on, taken on, late: a line each; nobody who works here is named."""
+    about: dict[str, Any] = {"event_time": NOW, "feedback": "feedback/1", "function": "functions/a"}
+    log = [
+        said(1, ANNA),
+        routing.FeedbackRouted(hop=1, by="people/somebody", **about),
+        routing.RouteReturned(hop=1, by="people/somebody", reason="Somebody else's", **about),
+        routing.RouteAccepted(hop=2, by="people/somebody", **about),
+        routing.LoopSlaBreached(sla="slas/all", stage=routing.LOOP_STAGE_CLOSE, **about),
+        routing.FeedbackEscalated(to="managers/somebody", level=2, **about),
+    ]
+    with folded(tmp_path, VIEWS, facts(*log)) as database, database.read() as db:
+        told = [entry.summary for entry in entries(db, ANNA)[1:]]
+    assert told == [
+        "went to functions/a",
+        "given back by functions/a",
+        "taken on by functions/a",
+        "deadline to close missed",
+        "missed deadline taken up to level 2",
     ]
 
 
