@@ -18,6 +18,7 @@ OWN_ROOMS = {
     "feedback": {
         "authority",
         "coding",  # languages, sentiment, themes: ports and the models behind them
+        "digests",  # what the market said, composed
         "funnel",  # facts in columns, scanned at once
         "ranking",  # things by what is at stake in them
         "stakes",

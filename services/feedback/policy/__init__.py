@@ -10,6 +10,7 @@ from libs.projection.sqlite import SqliteDatabase
 from libs.projection.ticker import Ticker
 from services.feedback.policy.automatic_coding import AutomaticCoding
 from services.feedback.policy.loop_slas import LoopSlas
+from services.feedback.policy.market_digests import MarketDigests
 from services.feedback.policy.routing_rules import RoutingByRules
 from services.feedback.service.means import Means
 
@@ -30,5 +31,9 @@ def reactors(means: Means, data: Path, *, coding: bool) -> list[Reactor]:
 
 def tickers(means: Means, projection: Projection[Any]) -> list[Ticker]:
     """Answer what the clock drives, by views that ``projection`` keeps."""
-    slas = LoopSlas(means.decider, means.views)
-    return [Ticker(slas.tick, means.clock, means.store, [projection], name="feedback-loop-slas")]
+    slas, digests = LoopSlas(means.decider, means.views), MarketDigests(means.digests)
+    ticks = {"feedback-loop-slas": slas.tick, "feedback-market-digests": digests.tick}
+    return [
+        Ticker(tick, means.clock, means.store, [projection], name=name)
+        for name, tick in ticks.items()
+    ]

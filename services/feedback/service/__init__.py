@@ -18,6 +18,8 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
 from services.feedback.service.deadlines import Deadlines
+from services.feedback.service.decisions import Decisions
+from services.feedback.service.digests import MarketDigests
 from services.feedback.service.funnel import Funnel
 from services.feedback.service.insight import Insight
 from services.feedback.service.intake import Intake
@@ -47,7 +49,7 @@ class FeedbackService(
     """Answers calls; what it knows it asks of the log and of its views."""
 
 
-class MarketService(Needs, Priorities, MarketServiceServicer):
+class MarketService(Needs, Priorities, MarketDigests, Decisions, MarketServiceServicer):
     """What the market wants, who has heard it, and what it changed."""
 
 
@@ -58,7 +60,7 @@ class RoutingService(Routes, Deadlines, RoutingServiceServicer):
 def services(means: Means) -> list[Register]:
     """Answer all services of this context, ready to be registered with a server."""
     feedback = FeedbackService(means)  # type: ignore[abstract] # until the whole contract is there
-    market = MarketService(means)  # type: ignore[abstract] # until the whole contract is there
+    market = MarketService(means)
     return [
         partial(add_FeedbackServiceServicer_to_server, feedback),
         partial(add_MarketServiceServicer_to_server, market),

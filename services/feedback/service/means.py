@@ -12,16 +12,29 @@ from libs.projection.sqlite import SqliteDatabase
 from services.feedback.authority import Organisation
 from services.feedback.coding.automatic import Automatic
 from services.feedback.coding.port import Coder, LanguageDetector
-from services.feedback.domain import action, feedback, need, route, rules, sla, theme
+from services.feedback.digests import Digests
+from services.feedback.domain import (
+    action,
+    decision,
+    feedback,
+    need,
+    route,
+    rules,
+    schedule,
+    sla,
+    theme,
+)
 from services.feedback.funnel import History
 from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
 ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
+DECISION = Aggregate("decision", "decisions", decision.INITIAL, decision.evolve)
 NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
 ROUTE = Aggregate("route", "feedback", route.INITIAL, route.evolve)
 RULES = Aggregate("routingrules", "routingRules", rules.INITIAL, rules.evolve)
 SLA = Aggregate("sla", "slas", sla.INITIAL, sla.evolve)
+SCHEDULE = Aggregate("digestschedule", "digestSchedules", schedule.INITIAL, schedule.evolve)
 THEME = Aggregate("theme", "themes", theme.INITIAL, theme.evolve)
 
 
@@ -46,6 +59,11 @@ class Means:
     def automatic(self) -> Automatic:
         """The coder, with the organisation's rules."""
         return Automatic(self.decider, self.coder)
+
+    @cached_property
+    def digests(self) -> Digests:
+        """Who brings what the market said before functions."""
+        return Digests(self.store, self.decider, self.views, self.moved, self.valuer)
 
     @cached_property
     def customers(self) -> Known:

@@ -11,7 +11,7 @@ from libs.chassis.paging import PAGE_BYTES
 from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback.domain import need
-from services.feedback.questions import NeedsAsked, OneNeed
+from services.feedback.questions.market import NeedsAsked, OneNeed
 from services.feedback.resources import market as resources
 from services.feedback.service.means import NEED, Part, all_known
 from services.feedback.service.standings import Standings

@@ -8,7 +8,7 @@ from libs.chassis.edge import change, get
 from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback.domain import theme
-from services.feedback.questions import Ranked
+from services.feedback.questions.market import Ranked
 from services.feedback.ranking import Stake, places_apart
 from services.feedback.resources import market as resources
 from services.feedback.service.means import THEME, Part

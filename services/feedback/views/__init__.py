@@ -1,6 +1,8 @@
 """What can be asked about feedback: one class a question."""
 
 from services.feedback.views.actions import Actions
+from services.feedback.views.decisions import LeaderListening
+from services.feedback.views.digests import MarketVoice
 from services.feedback.views.facts import FeedbackFacts
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
@@ -8,6 +10,8 @@ from services.feedback.views.loops import OpenLoops
 from services.feedback.views.needs import NeedBoard
 from services.feedback.views.priorities import ThemePriority
 from services.feedback.views.routing import FeedbackRoutes
+from services.feedback.views.said import MarketSaid
+from services.feedback.views.schedules import DigestSchedules
 
 VIEWS = (
     FeedbackInbox(),
@@ -18,5 +22,9 @@ VIEWS = (
     NeedBoard(),
     ThemePriority(),
     FeedbackRoutes(),
+    MarketSaid(),
+    MarketVoice(),
+    DigestSchedules(),
+    LeaderListening(),
 )
 """All of them; they share one database and one checkpoint."""

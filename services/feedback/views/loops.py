@@ -212,10 +212,6 @@ def _row(fact: Fact) -> tuple[str, int, int, str, int, int]:
     return event.feedback, received, position, event.customer, event.channel, position
 
 
-IS_OPEN = "NOT EXISTS (SELECT 1 FROM told WHERE told.feedback = f.name)"
-"""Says of feedback f, in SQL, that its loop is open."""
-
-
 def actions_of(db: apsw.Connection, feedback: str) -> list[str]:
     """Answer the actions linked to one item, in the order in which they were."""
     sql = "SELECT action FROM link WHERE feedback = ? ORDER BY position, action"

@@ -9,7 +9,6 @@ from equiloop.feedback.v1 import market_service_pb2 as api
 
 from libs.projection import Fact, Folds, fold_each
 from services.feedback.views.inbox import micros
-from services.feedback.views.loops import IS_OPEN
 
 
 def _evidence(db: apsw.Connection, need: str, feedback: Sequence[str]) -> None:
@@ -83,12 +82,12 @@ def stakes(db: apsw.Connection, state: int) -> list[tuple[str, str, int]]:
 
     An unknown customer is empty.
     """
-    sql = f"""
-        SELECT n.name, ifnull(f.customer, ''), count(f.name) FROM need n
+    sql = """
+        SELECT n.name, ifnull(l.customer, ''), count(l.feedback) FROM need n
         LEFT JOIN need_evidence e ON e.need = n.name
-        LEFT JOIN feedback f ON f.name = e.feedback AND {IS_OPEN}
+        LEFT JOIN loop l ON l.feedback = e.feedback AND l.closed IS NULL
         WHERE :state IN (0, n.state)
-        GROUP BY n.position, f.customer ORDER BY n.position, f.customer
+        GROUP BY n.position, l.customer ORDER BY n.position, l.customer
     """
     return list(db.execute(sql, {"state": state}))
 

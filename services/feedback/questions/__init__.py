@@ -4,7 +4,6 @@ from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
 from equiloop.feedback.v1 import events_pb2 as events
-from equiloop.feedback.v1 import market_service_pb2 as market
 from equiloop.feedback.v1 import service_pb2 as api
 from pydantic import Field, model_validator
 
@@ -17,7 +16,6 @@ from libs.kernel.values import (
     FunctionName,
     Instant,
     Label,
-    NeedName,
     OfferName,
     known,
     resource,
@@ -58,12 +56,6 @@ class OneOffer(Command):
     """An offer by its name."""
 
     name: OfferName
-
-
-class OneNeed(Command):
-    """A need by its name."""
-
-    name: NeedName
 
 
 class Narrowed(Command):
@@ -148,19 +140,6 @@ class AsOf(Command):
     """Values as of an instant; None: the present one."""
 
     as_of: Instant | None = None
-
-
-class Ranked(Command):
-    """A list of things with what is at stake in them, in an order, as of an instant."""
-
-    order: Annotated[int, known(market.RankOrder)] | None = None
-    as_of: Instant | None = None
-
-
-class NeedsAsked(Ranked):
-    """Needs that stand so; None: all of them."""
-
-    state: Annotated[int, known(market.NeedState)] | None = None
 
 
 class ActionsAsked(Command):
