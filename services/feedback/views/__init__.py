@@ -3,6 +3,7 @@
 from services.feedback.views.actions import Actions
 from services.feedback.views.decisions import LeaderListening
 from services.feedback.views.digests import MarketVoice
+from services.feedback.views.duplicates import Duplicates
 from services.feedback.views.facts import FeedbackFacts
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
@@ -26,5 +27,6 @@ VIEWS = (
     MarketVoice(),
     DigestSchedules(),
     LeaderListening(),
+    Duplicates(),
 )
 """All of them; they share one database and one checkpoint."""
