@@ -59,7 +59,7 @@ class RoutingService(Routes, Deadlines, RoutingServiceServicer):
 
 def services(means: Means) -> list[Register]:
     """Answer all services of this context, ready to be registered with a server."""
-    feedback = FeedbackService(means)  # type: ignore[abstract] # until the whole contract is there
+    feedback = FeedbackService(means)
     market = MarketService(means)
     return [
         partial(add_FeedbackServiceServicer_to_server, feedback),
