@@ -39,7 +39,8 @@ _SCHEMA = """
     CREATE INDEX IF NOT EXISTS route_by_deadline
         ON route (function, is_accepted, is_breached, close_deadline, position) WHERE is_open;
     CREATE INDEX IF NOT EXISTS route_by_customer ON route (customer) WHERE customer <> '';
-    CREATE INDEX IF NOT EXISTS route_by_time ON route (receive_time);
+    CREATE INDEX IF NOT EXISTS route_by_time
+        ON route (receive_time, is_accepted, accept_time, hops, function);
     CREATE TABLE IF NOT EXISTS answered (
         position INTEGER NOT NULL,
         action TEXT NOT NULL,
@@ -58,7 +59,8 @@ _SCHEMA = """
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS deadline_running
         ON deadline (time, position, stage) WHERE state = 0;
-    CREATE INDEX IF NOT EXISTS deadline_by_time ON deadline (open_time);
+    CREATE INDEX IF NOT EXISTS deadline_by_time
+        ON deadline (open_time, stage, state, time, function);
     CREATE INDEX IF NOT EXISTS deadline_by_sla ON deadline (sla) WHERE state = 0;
     CREATE TABLE IF NOT EXISTS ladder (
         position INTEGER PRIMARY KEY,

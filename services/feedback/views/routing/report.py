@@ -84,7 +84,8 @@ def kept(
     if segment:
         where += " AND r.customer IN"
         where += " (SELECT customer FROM customer_segment WHERE segment = :segment)"
-    source = f"FROM deadline d JOIN route r ON r.position = d.position WHERE {where}"
+    join = "JOIN route r ON r.position = d.position" if channel or segment else ""
+    source = f"FROM deadline d {join} WHERE {where}"
     values = {
         "start": start,
         "end": end,
