@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from equiloop.customers.v1 import organisation_service_pb2 as organisation
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import service_pb2 as feedback
 from equiloop.offers.v1 import service_pb2 as offers
@@ -11,7 +12,7 @@ from equiloop.offers.v1 import service_pb2 as offers
 from deploy.demo.gateway import Gateway, request_id
 from deploy.demo.listen import customer
 from deploy.demo.reviews import Sentence
-from libs.kernel.values import timestamp
+from libs.kernel.values import id_of, timestamp
 
 _PROMISED, _ENDED, _TOLD = (
     timestamp(datetime(1998, 7, day, 12, tzinfo=UTC)) for day in (1, 13, 15)
@@ -84,6 +85,11 @@ async def act(
     advance: Callable[[int], object],
 ) -> None:
     """Commit one action for the complaints of each plan's theme; finish, refuse, and tell."""
+    for owner in sorted({plan.owner for plan in PLANS}):
+        function = organisation.RegisterFunctionRequest(
+            function_id=id_of(owner), request_id=request_id("function", owner)
+        )
+        await gateway.send(gateway.organisation.RegisterFunction(function))
     for plan in PLANS:
         complaints = [
             names[sentence.id]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import grpc
+from equiloop.customers.v1.organisation_service_pb2_grpc import OrganisationServiceStub
 from equiloop.customers.v1.service_pb2_grpc import CustomerServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 from equiloop.metrics.v1.service_pb2_grpc import MetricsServiceStub
@@ -27,6 +28,7 @@ class Gateway:
         """Connect to ``address``."""
         self._channel = grpc.aio.insecure_channel(address)
         self.customers = CustomerServiceStub(self._channel)
+        self.organisation = OrganisationServiceStub(self._channel)
         self.feedback = FeedbackServiceStub(self._channel)
         self.offers = OfferServiceStub(self._channel)
         self.metrics = MetricsServiceStub(self._channel)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from equiloop.customers.v1.organisation_service_pb2_grpc import OrganisationServiceStub
 from equiloop.customers.v1.service_pb2_grpc import CustomerServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 from equiloop.metrics.v1.service_pb2_grpc import MetricsServiceStub
@@ -23,6 +24,7 @@ class Stubs:
 
     channel: grpc.Channel
     customers: CustomerServiceStub
+    organisation: OrganisationServiceStub
     feedback: FeedbackServiceStub
     offers: OfferServiceStub
     metrics: MetricsServiceStub
@@ -35,6 +37,7 @@ def stubs(address: str) -> Iterator[Stubs]:
         yield Stubs(
             channel,
             CustomerServiceStub(channel),
+            OrganisationServiceStub(channel),
             FeedbackServiceStub(channel),
             OfferServiceStub(channel),
             MetricsServiceStub(channel),

@@ -24,6 +24,7 @@ class Promises(Part):
         call = current().request(request)
         key = call.derive("action")
         command = parse(promise.CommitAction, request, action=f"actions/{key}")
+        await all_known(self.means.functions, "owner", [command.owner])
         await all_known(self.means.feedback, "feedback", command.feedback)
         await all_known(self.means.needs, "needs", command.needs)
         await all_known(self.means.offers, "offer", [command.offer] if command.offer else [])

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import grpc
 from equiloop.customers.v1 import events_pb2 as customer_events
+from equiloop.customers.v1 import organisation_events_pb2 as organisation_events
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2_grpc as market_grpc
 from equiloop.feedback.v1 import routing_service_pb2_grpc as routing_grpc
@@ -133,6 +134,14 @@ class Desk:
             event = customer_events.CustomerRegistered(customer=f"customers/{key}")
             new = NewEvent(uuid4(), kind, event.SerializeToString())
             await self.store.append(f"customer-{key}", [new], Expected.NO_STREAM)
+
+    async def functions(self, *keys: str) -> None:
+        """Have functions registered, as the customers service would."""
+        kind = organisation_events.FunctionRegistered.DESCRIPTOR.full_name
+        for key in keys:
+            event = organisation_events.FunctionRegistered(function=f"functions/{key}")
+            new = NewEvent(uuid4(), kind, event.SerializeToString())
+            await self.store.append(f"function-{key}", [new], Expected.ANY)
 
     async def ask(self, method: str, request: Any, of: Any = None) -> Any:
         """Ask a question (``of`` another service) of views that have seen all that was written."""

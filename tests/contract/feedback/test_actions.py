@@ -92,6 +92,11 @@ async def test_what_is_not_there_cannot_be_answered(desk: Desk) -> None:
         StatusCode.NOT_FOUND,
         {"resource": "needs/nobody", "field": "needs"},
     )
+    answer = await refused(desk.commit(one, owner="functions/nobody"))
+    assert (answer.code, dict(answer.info.metadata)) == (
+        StatusCode.NOT_FOUND,
+        {"resource": "functions/nobody", "field": "owner"},
+    )
     for call in (desk.complete, desk.decline, desk.tell):
         assert (await refused(call("actions/none"))).code is StatusCode.NOT_FOUND
     get = desk.stub.GetAction(api.GetActionRequest(name="actions/none"))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+from equiloop.customers.v1.organisation_service_pb2_grpc import OrganisationServiceStub
 from equiloop.customers.v1.service_pb2_grpc import CustomerServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 from equiloop.offers.v1.service_pb2_grpc import OfferServiceStub
@@ -35,6 +36,7 @@ class Services:
         self._children: dict[str, Child] = {}
         self._channels: dict[str, grpc.Channel] = {}
         self.customers = CustomerServiceStub(self._channel("customers"))
+        self.organisation = OrganisationServiceStub(self._channel("customers"))
         self.feedback = FeedbackServiceStub(self._channel("feedback"))
         self.offers = OfferServiceStub(self._channel("offers"))
 

@@ -1,6 +1,7 @@
 """The customer's timeline, fed by three services."""
 
 import grpc
+from equiloop.customers.v1 import organisation_service_pb2 as organisation_api
 from equiloop.customers.v1 import service_pb2 as api
 from equiloop.feedback.v1 import events_pb2 as feedback_events
 from equiloop.feedback.v1 import service_pb2 as feedback_api
@@ -45,12 +46,15 @@ def test_it_tells_of_every_context(services: Services) -> None:
         )
         for who in (name, register(services).name)
     )
+    owner = services.organisation.RegisterFunction(
+        organisation_api.RegisterFunctionRequest(function_id=unique("f"))
+    ).name
     action = services.feedback.CommitAction(
         feedback_api.CommitActionRequest(
             kind=feedback_events.ACTION_KIND_PRODUCT_CHANGE,
             title="Oil it",
             feedback=[said.name, others.name],
-            owner="functions/research",
+            owner=owner,
         )
     )
     services.feedback.CompleteAction(
