@@ -2,6 +2,10 @@
 
 from functools import partial
 
+from equiloop.feedback.v1.conversation_service_pb2_grpc import (
+    ConversationServiceServicer,
+    add_ConversationServiceServicer_to_server,
+)
 from equiloop.feedback.v1.market_service_pb2_grpc import (
     MarketServiceServicer,
     add_MarketServiceServicer_to_server,
@@ -19,6 +23,7 @@ from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
 from services.feedback.service.deadlines import Deadlines
 from services.feedback.service.decisions import Decisions
+from services.feedback.service.dialogue import Dialogue
 from services.feedback.service.digests import MarketDigests
 from services.feedback.service.funnel import Funnel
 from services.feedback.service.insight import Insight
@@ -31,6 +36,7 @@ from services.feedback.service.priorities import Priorities
 from services.feedback.service.promises import Promises
 from services.feedback.service.registers import Registers
 from services.feedback.service.routes import Routes
+from services.feedback.service.talk import Talk
 from services.feedback.service.waiting import OpenLoops
 
 
@@ -53,6 +59,10 @@ class MarketService(Needs, Priorities, MarketDigests, Decisions, MarketServiceSe
     """What the market wants, who has heard it, and what it changed."""
 
 
+class ConversationService(Talk, Dialogue, ConversationServiceServicer):
+    """Carries what customers and we say to each other."""
+
+
 class RoutingService(Routes, Deadlines, RoutingServiceServicer):
     """Brings feedback to the right person, in time."""
 
@@ -64,5 +74,6 @@ def services(means: Means) -> list[Register]:
     return [
         partial(add_FeedbackServiceServicer_to_server, feedback),
         partial(add_MarketServiceServicer_to_server, market),
+        partial(add_ConversationServiceServicer_to_server, ConversationService(means)),
         partial(add_RoutingServiceServicer_to_server, RoutingService(means)),
     ]

@@ -15,6 +15,7 @@ from services.feedback.coding.port import Coder, LanguageDetector
 from services.feedback.digests import Digests
 from services.feedback.domain import (
     action,
+    conversation,
     decision,
     feedback,
     need,
@@ -29,6 +30,7 @@ from services.feedback.stakes import Valuer
 
 FEEDBACK = Aggregate("feedback", "feedback", feedback.INITIAL, feedback.evolve)
 ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
+CONVERSATION = Aggregate("conversation", "conversations", conversation.INITIAL, conversation.evolve)
 DECISION = Aggregate("decision", "decisions", decision.INITIAL, decision.evolve)
 NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
 ROUTE = Aggregate("route", "feedback", route.INITIAL, route.evolve)
@@ -74,6 +76,11 @@ class Means:
     def feedback(self) -> Known:
         """Which feedback there is."""
         return Known(self.store, "feedback")
+
+    @cached_property
+    def actions(self) -> Known:
+        """Which actions there are."""
+        return Known(self.store, "action")
 
     @cached_property
     def offers(self) -> Known:

@@ -1,6 +1,7 @@
 """What can be asked about feedback: one class a question."""
 
 from services.feedback.views.actions import Actions
+from services.feedback.views.conversations import Conversations
 from services.feedback.views.decisions import LeaderListening
 from services.feedback.views.digests import MarketVoice
 from services.feedback.views.duplicates import Duplicates
@@ -27,6 +28,7 @@ VIEWS = (
     MarketVoice(),
     DigestSchedules(),
     LeaderListening(),
+    Conversations(),
     Duplicates(),
 )
 """All of them; they share one database and one checkpoint."""
