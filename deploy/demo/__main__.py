@@ -11,6 +11,7 @@ from rich.console import Console
 
 from deploy.demo.demo import run
 from deploy.demo.listen import ImportFailed
+from deploy.demo.settle import Unsettled
 from deploy.local.errors import LocalError
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
@@ -51,7 +52,7 @@ def main() -> int:
     except grpc.aio.AioRpcError as error:
         print(f"demo: {error.code().name}: {error.details()}", file=sys.stderr)
         return 1
-    except (LocalError, StoreError, OSError, ImportFailed, Poisoned) as error:
+    except (LocalError, StoreError, OSError, ImportFailed, Poisoned, Unsettled) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0 if equal else 1

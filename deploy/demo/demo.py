@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import service_pb2 as feedback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.demo import act, figures, listen, verify
+from deploy.demo import act, figures, listen, offer, organisation, verify
 from deploy.demo.cdnow import read_master, read_sample
 from deploy.demo.gateway import Gateway
-from deploy.demo.reviews import Sentence, read_reviews
+from deploy.demo.reviews import read_reviews
+from deploy.demo.settle import settled
 from deploy.demo.show import show
 from deploy.local.settings import LocalSettings
 from deploy.local.system import System
@@ -52,7 +52,7 @@ class Demo:
             print(f"  {name}: {total:,} in {time.perf_counter() - started:.1f} s", flush=True)
         self.report["seconds"][name] = round(time.perf_counter() - started, 3)
 
-    async def run(self, gateway: Gateway) -> None:
+    async def run(self, gateway: Gateway, settings: LocalSettings) -> None:
         """Listen, act, value; write the figures into the report."""
         purchases, sample = list(read_master()), {row.customer for row in read_sample()}
         numbers = sorted({row.customer for row in purchases})
@@ -61,21 +61,30 @@ class Demo:
             await listen.import_customers(gateway, numbers, sample, advance)
         with self.phase("purchases", len(purchases)) as advance:
             await listen.import_purchases(gateway, purchases, advance)
+        with self.phase("organisation", organisation.STEPS) as advance:
+            await organisation.organise(gateway, advance)
         with self.phase("feedback", len(sentences)) as advance:
             await listen.import_feedback(gateway, sentences, advance)
-            names = await listen.feedback_names(gateway)
-        with self.phase("coding", len(sentences)) as advance:
-            await listen.code_feedback(gateway, sentences, names, advance)
+        with self.phase("coding and routing", 1) as advance:
+            said = await self._heard(gateway, settings)
+            advance(1)
+        with self.phase("inboxes", len(organisation.FUNCTIONS)) as advance:
+            await act.accept(gateway, said, advance)
         with self.phase("actions", len(act.PLANS)) as advance:
-            await act.act(gateway, sentences, names, advance)
-        audience = {said.author for said in sentences if "sound" in said.themes}
+            await act.act(gateway, said, advance)
+        audience = list(dict.fromkeys(item.customer for item in act.told(said)))
         with self.phase("offer", len(audience)) as advance:
-            refusals = await act.offer(gateway, sentences, names, advance)
-            await _heard(gateway, refusals)
+            await offer.offer(gateway, said, audience, advance)
+            gateway.position = await settled(settings)
         with self.phase("models", 1) as advance:
             self.report |= await figures.fit(gateway, figures.spend_limit(purchases))
             advance(1)
-        await self._ask(gateway, _one_told(sentences, names))
+        await self._ask(gateway, figures.one_told(said, purchases))
+
+    async def _heard(self, gateway: Gateway, settings: LocalSettings) -> list[feedback.Feedback]:
+        """Answer what was said once policies have coded and routed it."""
+        gateway.position = await settled(settings)
+        return await listen.heard(gateway)
 
     async def _ask(self, gateway: Gateway, told: str) -> None:
         questions: list[Callable[[Gateway], Awaitable[figures.Report]]] = [
@@ -103,30 +112,11 @@ class Demo:
         self.report["events_total"] = await verify.count_events(store, 0)
 
 
-async def _heard(gateway: Gateway, refusals: int) -> None:
-    """Wait until every refusal with a reason has become feedback: the policy's work."""
-    request = feedback.ListFeedbackRequest(page_size=1000, channel=events.CHANNEL_OFFER_RESPONSE)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        page = await gateway.ask(gateway.feedback.ListFeedback, request)
-        if len(page.feedback) >= refusals:
-            return
-        await asyncio.sleep(0.1)
-    message = f"{refusals} refusals should have become feedback within 60 s"
-    raise TimeoutError(message)
-
-
-def _one_told(sentences: list[Sentence], names: dict[str, str]) -> str:
-    """Answer the feedback whose way is shown: the angriest word about batteries."""
-    about = [said for said in sentences if "battery" in said.themes]
-    return names[min(about, key=lambda said: (said.rating, said.id)).id]
-
-
 async def _phases(demo: Demo, system: System) -> None:
     gateway = Gateway(system.gateway)
     try:
         with demo.progress:
-            await demo.run(gateway)
+            await demo.run(gateway, system.settings)
     finally:
         await gateway.close()
 
@@ -155,6 +145,7 @@ def run(console: Console, settings: LocalSettings, page: Path) -> bool:
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     log = settings.embedded if settings.serves_store else settings.store_url
+    settings = settings.model_copy(update={"coding": "on"})
     demo, started = Demo(console), time.perf_counter()
     before = asyncio.run(_head(log))
     console.print(f"demo: starting the system on {settings.store_url}")

@@ -9,9 +9,11 @@ from equiloop.feedback.v1 import service_pb2 as feedback
 from equiloop.metrics.v1 import events_pb2 as models
 from equiloop.metrics.v1 import service_pb2 as metrics
 
+from deploy.demo.act import TOLD, complaints
 from deploy.demo.cdnow import Purchase
 from deploy.demo.gateway import Gateway, request_id
-from deploy.demo.listen import SAMPLE
+from deploy.demo.listen import SAMPLE, customer
+from deploy.demo.offer import THEME
 from libs.kernel.money import EXPONENTS, to_message, to_minor
 from libs.kernel.values import timestamp
 
@@ -100,6 +102,7 @@ async def funnel(gateway: Gateway) -> Report:
             "told": answer.told_count,
             "open": answer.open_count,
             "links": answer.link_count,
+            "reopened": answer.reopened_count,
             "feedback_to_action": round(answer.feedback_to_action, 6),
             "closed_loop_rate": round(answer.closed_loop_rate, 6),
             "feedback_is": "an illustration: real review sentences of other products, attributed "
@@ -109,21 +112,40 @@ async def funnel(gateway: Gateway) -> Report:
 
 
 async def themes(gateway: Gateway) -> Report:
-    """Ask for the five themes with most equity at stake."""
-    request = feedback.RankThemesRequest(page_size=5, as_of=AS_OF)
-    answer = await gateway.ask(gateway.feedback.RankThemes, request)
+    """Ask for the themes with open feedback: the first two by equity at stake, and by heads."""
+    request = feedback.RankThemesRequest(page_size=1000, as_of=AS_OF)
+    ranked = (await gateway.ask(gateway.feedback.RankThemes, request)).themes
+    by_heads = sorted(ranked, key=lambda theme: theme.rank_by_heads)
     return {
-        "themes_at_stake": [
-            {
-                "theme": theme.theme,
-                "equity_at_stake": _amount(theme.equity_at_stake),
-                "heads": theme.customer_count,
-                "open_feedback": theme.open_feedback_count,
-                "rank_by_heads": theme.rank_by_heads,
-            }
-            for theme in answer.themes
-        ]
+        "themes_by_equity": [_theme(theme) for theme in ranked[:FIRST]],
+        "themes_by_heads": [_theme(theme) for theme in by_heads[:FIRST]],
     }
+
+
+FIRST = 2
+"""Themes shown by each ranking."""
+
+
+def _theme(theme: feedback.ThemeAtStake) -> Report:
+    return {
+        "theme": theme.theme,
+        "equity_at_stake": _amount(theme.equity_at_stake),
+        "heads": theme.customer_count,
+        "open_feedback": theme.open_feedback_count,
+        "rank_by_equity": theme.rank_by_equity,
+        "rank_by_heads": theme.rank_by_heads,
+    }
+
+
+def one_told(said: Iterable[feedback.Feedback], purchases: Iterable[Purchase]) -> str:
+    """Answer the feedback whose way is shown: of whoever was told and bought again, the angriest.
+
+    Where nobody did, of whoever was told.
+    """
+    told = complaints(said, THEME)
+    on = TOLD.ToDatetime().date()
+    again = {customer(purchase.customer) for purchase in purchases if purchase.day > on}
+    return min(told, key=lambda item: (item.customer not in again, item.sentiment, item.name)).name
 
 
 async def lineage(gateway: Gateway, name: str) -> Report:
@@ -131,14 +153,21 @@ async def lineage(gateway: Gateway, name: str) -> Report:
     answer = await gateway.ask(
         gateway.feedback.TraceFeedback, feedback.TraceFeedbackRequest(name=name)
     )
+    spent = [_amount(amount) for amount in answer.later_purchase_amounts]
     return {
         "lineage": {
             "feedback": answer.feedback.name,
             "words": answer.feedback.text,
             "customer": answer.feedback.customer,
             "told": answer.told,
+            "needs": list(answer.needs),
+            "offers": list(answer.offers),
+            "later_purchases": answer.later_purchase_count,
+            "later_purchases_amount": sum(spent),
+            "clv_when_said": _amount(answer.value.before),
             "steps": [
                 {
+                    "stage": feedback.TraceStage.Name(step.stage).removeprefix("TRACE_STAGE_"),
                     "event": step.event_type.rpartition(".")[2],
                     "summary": step.summary,
                     "event_id": step.event_id,

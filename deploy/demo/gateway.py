@@ -1,7 +1,6 @@
-"""The demo's side of the gateway: four stubs, ids that do not change from run to run."""
+"""The demo's side of the gateway: stubs, and ids that do not change from run to run."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
@@ -9,11 +8,12 @@ from uuid import NAMESPACE_URL, uuid5
 import grpc
 from equiloop.customers.v1.organisation_service_pb2_grpc import OrganisationServiceStub
 from equiloop.customers.v1.service_pb2_grpc import CustomerServiceStub
+from equiloop.feedback.v1.market_service_pb2_grpc import MarketServiceStub
+from equiloop.feedback.v1.routing_service_pb2_grpc import RoutingServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 from equiloop.metrics.v1.service_pb2_grpc import MetricsServiceStub
 from equiloop.offers.v1.service_pb2_grpc import OfferServiceStub
 
-AT_ONCE = 64
 BATCH = 1000
 PATIENCE = 120.0
 """Seconds for an answer: after a bulk import, views take some time to come as far."""
@@ -30,6 +30,8 @@ class Gateway:
         self.customers = CustomerServiceStub(self._channel)
         self.organisation = OrganisationServiceStub(self._channel)
         self.feedback = FeedbackServiceStub(self._channel)
+        self.routing = RoutingServiceStub(self._channel)
+        self.market = MarketServiceStub(self._channel)
         self.offers = OfferServiceStub(self._channel)
         self.metrics = MetricsServiceStub(self._channel)
         self.position = 0
@@ -63,19 +65,3 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, BATCH)):
         yield batch
-
-
-async def each(
-    items: Sequence[T], do: Callable[[T], Awaitable[object]], done: Callable[[], object]
-) -> None:
-    """Do something for each of ``items``, 64 at once, and tell ``done`` after each."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(item: T) -> None:
-        async with room:
-            await do(item)
-        done()
-
-    async with asyncio.TaskGroup() as group:
-        for item in items:
-            group.create_task(one(item))

@@ -9,7 +9,7 @@ from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import service_pb2 as feedback
 
 from deploy.demo.cdnow import Purchase
-from deploy.demo.gateway import BATCH, Gateway, batches, each, request_id
+from deploy.demo.gateway import BATCH, Gateway, batches
 from deploy.demo.reviews import SOURCE, Sentence
 from libs.kernel.money import to_message
 from libs.kernel.values import timestamp
@@ -105,34 +105,16 @@ async def import_feedback(gateway: Gateway, sentences: Sequence[Sentence], advan
     return _created(await gateway.send(call))
 
 
-async def feedback_names(gateway: Gateway) -> dict[str, str]:
-    """Answer the name of each sentence's feedback, by the sentence's id, a page at a time."""
-    names: dict[str, str] = {}
+async def heard(gateway: Gateway) -> list[feedback.Feedback]:
+    """Answer all sentences as feedback, coded by the default coder, a page at a time."""
+    said: list[feedback.Feedback] = []
     request = feedback.ListFeedbackRequest(page_size=BATCH, channel=events.CHANNEL_REVIEW)
     while True:
         page = await gateway.ask(gateway.feedback.ListFeedback, request)
-        names.update({item.source_id: item.name for item in page.feedback})
+        said += page.feedback
         if not page.next_page_token:
-            return names
+            return said
         request.page_token = page.next_page_token
-
-
-async def code_feedback(
-    gateway: Gateway, sentences: Sequence[Sentence], names: dict[str, str], advance: Advance
-) -> None:
-    """Give every sentence its themes (by rule) and its sentiment (by the human ratings)."""
-
-    async def code(sentence: Sentence) -> None:
-        request = feedback.CodeFeedbackRequest(
-            name=names[sentence.id],
-            themes=sentence.themes,
-            sentiment=sentence.sentiment,
-            coder=events.Coder(name="demo-words-and-human-ratings", version="1"),
-            request_id=request_id("code", sentence.id),
-        )
-        await gateway.send(gateway.feedback.CodeFeedback(request))
-
-    await each(sentences, code, lambda: advance(1))
 
 
 def _created(response: Any) -> int:

@@ -4,7 +4,6 @@ They are real words of real customers, of other products and another shop: attri
 CDNOW's customers, as `author` does, is an illustration and says so wherever it is shown.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,21 +14,6 @@ SOURCE = "illustration-amazon-reviews"
 CUSTOMERS = 23_570
 
 _FIRST = datetime(1998, 4, 1, 9, tzinfo=UTC)
-_WORDS = {
-    "battery": "battery batteries charge charger",
-    "camera": "camera cameras lens zoom flash photos pictures photo picture",
-    "display": "screen display lcd viewfinder",
-    "ease-of-use": "easy easily simple intuitive manual menu menus interface confusing",
-    "phone": "phone phones nokia reception speakerphone ringtones",
-    "player": "player dvd dvds disc discs ipod nomad jukebox mp3",
-    "price": "price money cheap expensive cost worth value dollars",
-    "quality": "quality broke broken defective died froze junk reliable durable",
-    "service": "service support warranty refund return returned replacement",
-    "software": "software windows driver drivers computer usb transfer",
-    "sound": "sound music audio volume headphones songs song",
-    "storage": "memory storage card gb mb drive capacity",
-}
-_THEME_OF = {word: theme for theme, words in _WORDS.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +24,6 @@ class Sentence:
     review: int
     rating: float
     text: str
-
-    @property
-    def themes(self) -> tuple[str, ...]:
-        """Which themes its words name, sorted; a fixed rule, not a model."""
-        words = set(re.findall(r"[a-z0-9]+", self.text.lower()))
-        return tuple(sorted({_THEME_OF[word] for word in words if word in _THEME_OF}))
-
-    @property
-    def sentiment(self) -> float:
-        """The rating from -1 to 1."""
-        return self.rating / 4
 
     @property
     def author(self) -> int:

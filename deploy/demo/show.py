@@ -54,31 +54,53 @@ _OTHER = {"log_likelihood", "customers"}
 def _funnel(report: dict[str, Any]) -> Table:
     funnel = report["feedback_to_action"]
     table = _table("Feedback to action (the feedback is an illustration)", "", "items", "share")
-    for step in ("received", "linked", "committed", "completed", "declined", "told", "open"):
+    for step in (
+        "received",
+        "linked",
+        "committed",
+        "completed",
+        "declined",
+        "told",
+        "open",
+        "reopened",
+    ):
         table.add_row(step, f"{funnel[step]:,}", f"{funnel[step] / funnel['received']:.1%}")
     return table
 
 
+_STEPS = ("received", "linked", "committed", "completed", "declined", "told", "open", "reopened")
+
+
 def _themes(report: dict[str, Any]) -> Table:
-    title = "Themes with most equity at stake"
-    table = _table(title, "theme", report["currency"], "heads", "rank by heads")
-    for theme in report["themes_at_stake"]:
+    table = _table(
+        "Themes at stake, first by equity and first by heads",
+        "theme",
+        report["currency"],
+        "heads",
+        "rank by equity",
+        "rank by heads",
+    )
+    rows = {row["theme"]: row for row in (*report["themes_by_equity"], *report["themes_by_heads"])}
+    for row in sorted(rows.values(), key=lambda row: row["rank_by_equity"]):
         table.add_row(
-            theme["theme"],
-            f"{theme['equity_at_stake']:,.2f}",
-            f"{theme['heads']:,}",
-            str(theme["rank_by_heads"]),
+            row["theme"],
+            f"{row['equity_at_stake']:,.2f}",
+            f"{row['heads']:,}",
+            str(row["rank_by_equity"]),
+            str(row["rank_by_heads"]),
         )
     return table
 
 
 def _lineage(lineage: dict[str, Any]) -> Table:
-    table = Table(title=f"From word to told: {lineage['words']!r}", title_justify="left")
+    table = Table(title=f"From words to worth: {lineage['words']!r}", title_justify="left")
     table.add_column("position", justify="right")
+    table.add_column("part of the way")
     table.add_column("event")
     table.add_column("what happened")
     for step in lineage["steps"]:
-        table.add_row(str(step["position"]), step["event"], step["summary"])
+        row = (str(step["position"]), step["stage"].lower(), step["event"], step["summary"])
+        table.add_row(*row)
     return table
 
 

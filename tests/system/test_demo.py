@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from equiloop.feedback.v1.service_pb2 import TraceStage
 
 from deploy.local.settings import on_free_ports
 
@@ -89,21 +90,29 @@ def test_every_view_equals_its_replay(first: dict[str, Any]) -> None:
 
 
 def test_feedback_went_the_whole_way(first: dict[str, Any]) -> None:
-    """The funnel narrows from received to told, themes are ranked, one lineage ends in told."""
+    """The funnel narrows from received to told, one customer protested, and two rankings stand."""
     funnel = first["feedback_to_action"]
     refusals = funnel["received"] - 3_708
     assert refusals > 0, "refusals of the offer, heard as feedback"
     assert funnel["received"] > funnel["linked"] > funnel["completed"] > funnel["declined"] > 0
     assert funnel["told"] + funnel["open"] == funnel["received"]
-    themes = first["themes_at_stake"]
-    assert [row["equity_at_stake"] for row in themes] == sorted(
-        (row["equity_at_stake"] for row in themes), reverse=True
-    )
-    assert len(themes) == 5
-    assert all(row["heads"] for row in themes)
-    steps = [step["event"] for step in first["lineage"]["steps"]]
-    assert steps[0] == "FeedbackReceived"
-    assert steps[-1] == "LoopClosed"
+    assert funnel["reopened"] == 1
+    for ranking in ("equity", "heads"):
+        themes = first[f"themes_by_{ranking}"]
+        assert [row[f"rank_by_{ranking}"] for row in themes] == [1, 2]
+        assert all(row["heads"] and row["equity_at_stake"] for row in themes)
+
+
+def test_one_way_is_told_from_words_to_worth(first: dict[str, Any]) -> None:
+    """Coded by the default coder, routed, acted on, told, confirmed, offered, bought."""
+    way = first["lineage"]
+    stages = {step["stage"] for step in way["steps"]}
+    assert stages == {name.removeprefix("TRACE_STAGE_") for name in TraceStage.keys()[1:]}
+    coded = next(step for step in way["steps"] if step["event"] == "FeedbackCoded")
+    assert coded["summary"].startswith("coded by vader")
+    assert way["told"]
+    assert (way["later_purchases"], way["later_purchases_amount"]) == (1, 26.98)
+    assert all(step["event_id"] and step["position"] for step in way["steps"])
 
 
 def test_a_second_run_appends_nothing(demo: _Demo, first: dict[str, Any]) -> None:
