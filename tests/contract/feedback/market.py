@@ -74,12 +74,11 @@ async def happen(desk: Desk, category: str, *happened: Any) -> None:
     await desk.store.append(f"{category}-{uuid4()}", new, Expected.NO_STREAM)
 
 
-async def functions(desk: Desk, **heads: str) -> None:
-    """Have functions registered, as the customers service would, each with its head."""
-    for key, head in heads.items():
-        event = organisation.FunctionRegistered(function=f"functions/{key}", head=head)
-        new = [NewEvent(uuid4(), event.DESCRIPTOR.full_name, event.SerializeToString())]
-        await desk.store.append(f"function-{key}", new, Expected.NO_STREAM)
+async def led(desk: Desk, function: str, head: str) -> None:
+    """Have somebody lead a function, as the customers service would."""
+    event = organisation.FunctionChanged(function=function, head=head)
+    new = [NewEvent(uuid4(), event.DESCRIPTOR.full_name, event.SerializeToString())]
+    await desk.store.append(function.replace("s/", "-"), new, Expected.ANY)
 
 
 async def deliver(desk: Desk, **fields: Any) -> api.Digest:

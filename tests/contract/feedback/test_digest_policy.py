@@ -19,7 +19,7 @@ from services.feedback.digests import Digests
 from services.feedback.policy.market_digests import MarketDigests
 from services.feedback.views import VIEWS
 from tests.contract.feedback.desk import Desk, Worth, day, names
-from tests.contract.feedback.market import deliver, functions, happen, say
+from tests.contract.feedback.market import deliver, happen, led, say
 
 RESEARCH = "functions/research"
 
@@ -50,7 +50,7 @@ class Clock:
 @pytest.fixture
 async def clock(desk: Desk) -> Clock:
     """Research is led by ada, who reports to bo; service by nobody. Nobody is worth anything."""
-    await functions(desk, research="managers/ada", service="")
+    await led(desk, RESEARCH, "managers/ada")
     line = organisation.ReportingLineSet(manager="managers/ada", reports_to="managers/bo")
     await happen(desk, "manager", line)
     desk.worth.cents = {}

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from equiloop.feedback.v1 import market_events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2 as api
 from equiloop.feedback.v1 import routing_events_pb2 as routing
@@ -16,7 +15,6 @@ from tests.contract.feedback.desk import Desk, day, paged
 from tests.contract.feedback.market import (
     decided,
     deliver,
-    functions,
     happen,
     identify,
     say,
@@ -24,14 +22,7 @@ from tests.contract.feedback.market import (
 )
 
 FIRST = "8a2c4a3e-8d0f-4d0c-9a5e-6a5d5f1f0c01"
-pytestmark = pytest.mark.usefixtures("organisation")
 RESEARCH, SERVICE = "functions/research", "functions/service"
-
-
-@pytest.fixture
-async def organisation(desk: Desk) -> None:
-    """Two functions, one of them led by somebody."""
-    await functions(desk, research="managers/maria", service="")
 
 
 def rounded(digest: api.Digest) -> api.Digest:
