@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from equiloop.customers.v1 import events_pb2 as customers
 from equiloop.feedback.v1 import events_pb2 as feedback
+from equiloop.feedback.v1 import market_events_pb2 as market
 from equiloop.feedback.v1 import routing_events_pb2 as routing
 from equiloop.offers.v1 import events_pb2 as offers
 from google.protobuf.message import Message
@@ -130,6 +131,14 @@ def _confirmed(event: feedback.LoopConfirmed) -> Happening:
     return Happening(event.respond_time, event.action, "agreed with what was told")
 
 
+def _needed(event: market.NeedIdentified | market.NeedEvidenceAdded) -> Happening:
+    return Happening(event.event_time, event.need, "feedback taken as evidence for a need")
+
+
+def _influenced(event: market.DecisionInfluenced) -> Happening:
+    return Happening(event.decide_time, event.decision, "feedback changed a decision")
+
+
 def _protested(event: feedback.LoopProtested) -> Happening:
     return Happening(event.respond_time, event.action, "protested against what was told")
 
@@ -198,6 +207,9 @@ OF_FEEDBACK: Mapping[type[Message], Tell] = {
     feedback.ActionDeclined: _declined,
     feedback.ActionReopened: _reopened,
     feedback.LoopClosed: _told,
+    market.NeedIdentified: _needed,
+    market.NeedEvidenceAdded: _needed,
+    market.DecisionInfluenced: _influenced,
     routing.FeedbackRouted: _routed,
     routing.RouteAccepted: _accepted_by,
     routing.RouteReturned: _returned,

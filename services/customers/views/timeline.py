@@ -20,7 +20,7 @@ class CustomerTimeline:
     """
 
     name = "customer_timeline"
-    version = 4
+    version = 5
     tables = ("timeline", "author")
     schema = """
         CREATE TABLE IF NOT EXISTS timeline (
