@@ -8,7 +8,16 @@ from libs.eventstore.port import EventStore, Expected, StreamTombstoned, TooLarg
 from libs.kernel.refusals import AlreadyExists, NotFound
 from services.feedback.domain.feedback import Feedback
 from services.feedback.service.means import FEEDBACK
-from tests.contract.decider.scene import attempt, coding, decider, log, names, record, recording
+from tests.contract.decider.scene import (
+    attempt,
+    code,
+    coding,
+    decider,
+    log,
+    names,
+    record,
+    recording,
+)
 
 
 def changed(answers: Sequence[object]) -> list[object]:
@@ -81,3 +90,21 @@ async def test_one_that_fails_hinders_no_other(embedded: EventStore) -> None:
 async def test_nothing_is_nothing(embedded: EventStore) -> None:
     """No items, no answers."""
     assert await decider(embedded).handle_new(FEEDBACK, []) == []
+
+
+async def test_what_has_begun_is_changed_without_a_read(embedded: EventStore) -> None:
+    """With its first event at hand a thing is decided on as that left it; if it went on, anew."""
+    await record(decider(embedded), recording(source_id="17"))
+    await record(decider(embedded), recording(source_id="18"))
+    first, second = await log(embedded)
+    await code(decider(embedded), "price", key="18")
+    items = [
+        replace(coding("17", "battery"), begun=first),
+        replace(coding("18", "battery"), begun=second),
+    ]
+    by = decider(embedded)
+    answers = await by.handle_new(FEEDBACK, items)
+    assert changed(answers) == [True, True]
+    assert [a.revision for a in answers if isinstance(a, Handled)] == [1, 2]
+    assert changed(await by.handle_new(FEEDBACK, items)) == [False, False]
+    assert (await names(embedded)).count("FeedbackCoded") == 3

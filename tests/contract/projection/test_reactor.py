@@ -1,7 +1,7 @@
 """A policy sees every event of its kind in order; a reaction repeated is a reaction done once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from libs.contract.events import CODEC
 from libs.decider import Request
 from libs.eventstore.port import EventStore, StoreUnavailable
 from libs.projection import Fact, backoff, watchdog
-from libs.projection.reactor import Reactor, TryAgain
+from libs.projection.reactor import BulkReactor, Reactor, TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.domain import feedback as domain
 from services.feedback.domain.intake import RecordFeedback
@@ -172,3 +172,30 @@ async def test_a_reaction_that_fails_for_ever_is_shown(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await one.close()
+
+
+async def test_events_may_be_seen_many_at_once(embedded: EventStore, tmp_path: Path) -> None:
+    """A policy that likes it gets a batch a reaction: all in order, a failed one all over again."""
+    await append(embedded, *(declined(key, "1") for key in "abc"))
+    batches: list[list[str]] = []
+    done = asyncio.Event()
+
+    async def react(facts: Sequence[Fact]) -> None:
+        batches.append([fact.recorded.stream for fact in facts])
+        if len(batches) == 1:
+            raise TryAgain("a peer is away")
+        done.set()
+
+    for expected in (["action-a", "action-b", "action-c"], ["action-d"]):
+        one = BulkReactor(embedded, CODEC, SqliteDatabase(tmp_path), REFUSALS, react)
+        task = asyncio.create_task(one.run())
+        await asyncio.wait_for(done.wait(), 10)
+        await one.following.caught_up.wait()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await one.close()
+        assert batches[-1] == expected
+        done.clear()
+        await append(embedded, declined("d", "1"))
+    assert batches == [["action-a", "action-b", "action-c"]] * 2 + [["action-d"]]
