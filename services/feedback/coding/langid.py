@@ -1,6 +1,6 @@
 """Languages by py3langid: naive Bayes over byte n-grams, 140 languages, its model in the package.
 
-Measured against others; why this one, and which confidence suffices: docs/adr/0015.
+Measured against others; why this one, and which confidence suffices: docs/adr/0016.
 """
 
 from importlib.metadata import version
