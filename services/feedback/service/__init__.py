@@ -2,6 +2,10 @@
 
 from functools import partial
 
+from equiloop.feedback.v1.community_service_pb2_grpc import (
+    CommunityServiceServicer,
+    add_CommunityServiceServicer_to_server,
+)
 from equiloop.feedback.v1.conversation_service_pb2_grpc import (
     ConversationServiceServicer,
     add_ConversationServiceServicer_to_server,
@@ -21,6 +25,7 @@ from equiloop.feedback.v1.service_pb2_grpc import (
 
 from libs.chassis.server import Register
 from services.feedback.service.coding import Coding
+from services.feedback.service.community import Community
 from services.feedback.service.deadlines import Deadlines
 from services.feedback.service.decisions import Decisions
 from services.feedback.service.dialogue import Dialogue
@@ -63,6 +68,10 @@ class ConversationService(Talk, Dialogue, ConversationServiceServicer):
     """Carries what customers and we say to each other."""
 
 
+class CommunityService(Community, CommunityServiceServicer):
+    """Lets needs meet answers among members."""
+
+
 class RoutingService(Routes, Deadlines, RoutingServiceServicer):
     """Brings feedback to the right person, in time."""
 
@@ -75,5 +84,6 @@ def services(means: Means) -> list[Register]:
         partial(add_FeedbackServiceServicer_to_server, feedback),
         partial(add_MarketServiceServicer_to_server, market),
         partial(add_ConversationServiceServicer_to_server, ConversationService(means)),
+        partial(add_CommunityServiceServicer_to_server, CommunityService(means)),
         partial(add_RoutingServiceServicer_to_server, RoutingService(means)),
     ]

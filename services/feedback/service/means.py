@@ -19,6 +19,7 @@ from services.feedback.domain import (
     decision,
     feedback,
     need,
+    question,
     route,
     rules,
     schedule,
@@ -33,6 +34,7 @@ ACTION = Aggregate("action", "actions", action.INITIAL, action.evolve)
 CONVERSATION = Aggregate("conversation", "conversations", conversation.INITIAL, conversation.evolve)
 DECISION = Aggregate("decision", "decisions", decision.INITIAL, decision.evolve)
 NEED = Aggregate("need", "needs", need.INITIAL, need.evolve)
+QUESTION = Aggregate("question", "questions", question.INITIAL, question.evolve)
 ROUTE = Aggregate("route", "feedback", route.INITIAL, route.evolve)
 RULES = Aggregate("routingrules", "routingRules", rules.INITIAL, rules.evolve)
 SLA = Aggregate("sla", "slas", sla.INITIAL, sla.evolve)

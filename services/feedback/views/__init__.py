@@ -10,6 +10,7 @@ from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.lineage import Lineage
 from services.feedback.views.loops import OpenLoops
 from services.feedback.views.needs import NeedBoard
+from services.feedback.views.open_needs import OpenNeeds
 from services.feedback.views.priorities import ThemePriority
 from services.feedback.views.routing import FeedbackRoutes
 from services.feedback.views.said import MarketSaid
@@ -29,6 +30,7 @@ VIEWS = (
     DigestSchedules(),
     LeaderListening(),
     Conversations(),
+    OpenNeeds(),
     Duplicates(),
 )
 """All of them; they share one database and one checkpoint."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import grpc
 from equiloop.customers.v1 import events_pb2 as customer_events
 from equiloop.customers.v1 import organisation_events_pb2 as organisation_events
+from equiloop.feedback.v1 import community_service_pb2_grpc as community_grpc
 from equiloop.feedback.v1 import conversation_service_pb2_grpc as conversation_grpc
 from equiloop.feedback.v1 import events_pb2 as events
 from equiloop.feedback.v1 import market_service_pb2_grpc as market_grpc
@@ -116,6 +117,9 @@ class Desk:
 
     talk: Any
     """A client of ConversationService."""
+
+    community: Any
+    """A client of CommunityService."""
     routing: Any
     """A client of RoutingService."""
     decider: Decider
@@ -271,6 +275,7 @@ async def open_desk(store: EventStore, folder: Path) -> AsyncIterator[Desk]:
     following = asyncio.create_task(projection.run())
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         desk.stub = api_grpc.FeedbackServiceStub(channel)
+        desk.community = community_grpc.CommunityServiceStub(channel)
         desk.talk = conversation_grpc.ConversationServiceStub(channel)
         desk.market = market_grpc.MarketServiceStub(channel)
         desk.routing = routing_grpc.RoutingServiceStub(channel)
