@@ -53,10 +53,9 @@ def _by_theme_and_customer(
     history: History, as_of: int, items: Bools
 ) -> list[tuple[str, str, int]]:
     coded, themes = history.codings_of(items, as_of)
-    customers = history.items["customer"][coded - 1]
-    pairs, counts = np.unique(np.stack([themes, customers]), axis=1, return_counts=True)
-    names = history.words(np.unique(pairs))
-    return sorted(
-        (names[theme], names[customer], int(count))
-        for (theme, customer), count in zip(pairs.T, counts, strict=True)
-    )
+    customers = history.items["customer"][coded - 1].astype(np.int64)
+    pairs, counts = np.unique(themes.astype(np.int64) << 32 | customers, return_counts=True)
+    theme, customer = pairs >> 32, pairs & 0xFFFFFFFF
+    names = history.words(np.union1d(theme, customer))
+    named = zip(theme.tolist(), customer.tolist(), counts.tolist(), strict=True)
+    return sorted((names[one], names[other], count) for one, other, count in named)
