@@ -53,7 +53,7 @@ def _change(project: Path, old: str, new: str) -> None:
 def test_an_added_field_is_compatible(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A field more is what a contract may always have."""
     _change(
-        project, "string source_id = 10;", "string source_id = 10;\n  // New.\n  bool extra = 11;"
+        project, "string source_id = 10;", "string source_id = 10;\n  // New.\n  bool extra = 99;"
     )
     assert breaking.main(project) == 0
     assert "compatible with 1 earlier" in capsys.readouterr().out
@@ -71,10 +71,10 @@ def test_what_a_later_version_added_is_kept_too(
 ) -> None:
     """It is not enough to keep the first version: a field added since must stay as well."""
     _change(
-        project, "string source_id = 10;", "string source_id = 10;\n  // New.\n  bool extra = 11;"
+        project, "string source_id = 10;", "string source_id = 10;\n  // New.\n  bool extra = 99;"
     )
     _git(project, "commit", "-q", "-a", "-m", "one field more")
-    _change(project, "\n  // New.\n  bool extra = 11;", "")
+    _change(project, "\n  // New.\n  bool extra = 99;", "")
     _git(project, "commit", "-q", "-a", "-m", "and away again")
     assert breaking.main(project) == 1
     assert "extra" in capsys.readouterr().err

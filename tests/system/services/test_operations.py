@@ -60,7 +60,8 @@ class Ailing(Services):
         return list(self.operations.ListParkedStreams(request).parked_streams)
 
     def follower(self) -> api.Follower:
-        (follower,) = self.operations.GetStatus(api.GetStatusRequest()).followers
+        followers = self.operations.GetStatus(api.GetStatusRequest()).followers
+        (follower,) = (f for f in followers if f.kind == api.FOLLOWER_KIND_PROJECTION)
         return follower
 
     def say(self, text: str) -> Any:
