@@ -9,7 +9,9 @@ from pathlib import Path
 
 import grpc
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import routing_service_pb2 as routing
 from equiloop.feedback.v1 import service_pb2 as api
+from equiloop.feedback.v1.routing_service_pb2_grpc import RoutingServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 
 from deploy.demo.gateway import BATCH, Gateway
@@ -44,11 +46,15 @@ _WORDS = [
 
 def measure(folder: Path, intake: int = 100_000, items: int = ITEMS) -> list[Row]:
     """Measure both."""
-    return [_intake(folder / "intake", intake), *_questions(folder / "questions", items)]
+    return [
+        _intake(folder / "told", intake, "en"),
+        _intake(folder / "detected", intake, ""),
+        *_questions(folder / "questions", items),
+    ]
 
 
-def _intake(folder: Path, count: int) -> Row:
-    """Import through the gateway, in batches of one client stream."""
+def _intake(folder: Path, count: int, language: str) -> Row:
+    """Import through the gateway, a client stream of batches; an empty language is detected."""
     rng = random.Random(7)
 
     async def requests() -> AsyncIterator[api.ImportFeedbackRequest]:
@@ -57,6 +63,7 @@ def _intake(folder: Path, count: int) -> Row:
                 feedback=[
                     api.RecordFeedbackRequest(
                         channel=events.CHANNEL_WEB,
+                        language_code=language,
                         text=" ".join(rng.choices(_WORDS, k=12)),
                         receive_time=timestamp(START),
                         source="bench",
@@ -77,7 +84,9 @@ def _intake(folder: Path, count: int) -> Row:
 
     with System(on_free_ports(data=folder / "data", logs=folder / "log")) as system:
         rate = asyncio.run(run(system.gateway))
-    return Row(f"{count:,} items of feedback taken in, gateway", f"{rate:,.0f}/s", "-", rate, 3_000)
+    how = "told" if language else "detected"
+    what = f"{count:,} items of feedback taken in, gateway, language {how}"
+    return Row(what, f"{rate:,.0f}/s", "-", rate, 3_000)
 
 
 def _questions(folder: Path, items: int) -> list[Row]:
@@ -129,7 +138,7 @@ async def _ask(address: str, items: int, times: int = 200) -> dict[str, float]:
     """Answer the 99th percentile of each question, in milliseconds, after a warm-up."""
     rng = random.Random(7)
     async with grpc.aio.insecure_channel(address) as channel:
-        stub = FeedbackServiceStub(channel)
+        stub, inbox = FeedbackServiceStub(channel), RoutingServiceStub(channel)
 
         def window() -> api.GetFeedbackToActionRequest:
             start = START + timedelta(days=rng.randrange(DAYS - 90))
@@ -147,6 +156,9 @@ async def _ask(address: str, items: int, times: int = 200) -> dict[str, float]:
             "funnel of a quarter": lambda: stub.GetFeedbackToAction(window()),
             "funnel of a quarter, theme and segment": lambda: stub.GetFeedbackToAction(narrowed()),
             "funnel of all": lambda: stub.GetFeedbackToAction(api.GetFeedbackToActionRequest()),
+            "inbox": lambda: inbox.ListInbox(
+                routing.ListInboxRequest(function=f"functions/f{rng.randrange(8)}")
+            ),
             "open loops": lambda: stub.ListOpenLoops(api.ListOpenLoopsRequest()),
             "trace": lambda: stub.TraceFeedback(
                 api.TraceFeedbackRequest(name=name(rng.randrange(items)))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from equiloop.customers.v1 import events_pb2 as customers
 from equiloop.feedback.v1 import events_pb2 as events
+from equiloop.feedback.v1 import routing_events_pb2 as routing
 from google.protobuf.message import Message
 
 from libs.contract.events import CODEC
@@ -99,10 +100,24 @@ def _actions(count: int, rng: random.Random) -> Iterator[Append]:
         yield _append(f"action-{number:06d}", key, *happened)
 
 
+def _routes(count: int) -> Iterator[Append]:
+    """Every third item is routed to a function."""
+    for number in range(0, count, 3):
+        at = timestamp(START + timedelta(days=DAYS * number / count))
+        routed = routing.FeedbackRouted(
+            event_time=at,
+            feedback=name(number),
+            function=_FUNCTIONS[number // 3 % 8],
+            hop=1,
+            by="policies/bench",
+        )
+        yield _append(f"route-{number:08d}", 3 * 10**8 + number, routed)
+
+
 async def speak(store: EventStore, count: int, seed: int = 7) -> int:
     """Write a market of ``count`` items of feedback; answer how many events that took."""
     rng, written, batch = random.Random(seed), 0, list[Append]()
-    for part in (_customers(), _items(count, rng), _actions(count, rng)):
+    for part in (_customers(), _items(count, rng), _routes(count), _actions(count, rng)):
         for append in part:
             batch.append(append)
             if len(batch) == _BATCH:

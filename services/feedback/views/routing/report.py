@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import apsw
+import numpy as np
 
+from services.feedback.funnel.survival import survival
 from services.feedback.views.routing.sla import ACCEPT, BREACHED, CLOSE, MET, RUNNING
-from services.feedback.views.survival import median_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,16 @@ def right_person(
         SELECT hops, count(*) FROM route WHERE {where} AND is_accepted GROUP BY hops ORDER BY hops
     """
     hops = dict(db.execute(sql, values))
-    durations = db.execute(
+    waits = db.execute(
         f"""
-        SELECT max(ifnull(accept_time, :now) - receive_time, 0) AS duration, count(accept_time),
-            count(*) - count(accept_time)
-        FROM route WHERE {where} GROUP BY duration ORDER BY duration
+        SELECT max(ifnull(accept_time, :now) - receive_time, 0), accept_time IS NOT NULL
+        FROM route WHERE {where}
         """,
         values,
     )
-    return RightPerson(received, hops, median_time(durations, received))
+    seen = np.array(waits.fetchall(), np.int64).reshape(-1, 2)
+    median = survival(seen[:, 0], seen[:, 1].astype(np.bool_)).median
+    return RightPerson(received, hops, median)
 
 
 @dataclass(frozen=True, slots=True)
