@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from equiloop.customers.v1 import events_pb2 as customers
+from equiloop.feedback.v1 import community_events_pb2 as community
+from equiloop.feedback.v1 import conversation_events_pb2 as conversation
 from equiloop.feedback.v1 import events_pb2 as feedback
 from equiloop.feedback.v1 import market_events_pb2 as market
 from equiloop.feedback.v1 import routing_events_pb2 as routing
@@ -178,6 +180,46 @@ def _taken_up(event: routing.FeedbackEscalated) -> Happening:
     return Happening(event.event_time, event.feedback, summary)
 
 
+_Turned = (
+    conversation.MessageSent
+    | conversation.MessageReceived
+    | conversation.InformationRequested
+    | conversation.InformationGiven
+)
+
+
+def _turned(event: _Turned) -> Happening:
+    ours = event.turn.said_by == conversation.SIDE_ORGANISATION
+    who = f"{event.turn.function} " if ours else ""
+    match event:
+        case conversation.InformationRequested():
+            did = "asked for information"
+        case conversation.InformationGiven():
+            did = "gave information"
+        case _:
+            did = "wrote or spoke"
+    channel = _plain(feedback.Channel.Name(event.turn.channel), "CHANNEL_")
+    return Happening(event.turn.say_time, event.conversation, f"{who}{did} by {channel}")
+
+
+def _asked(event: community.QuestionAsked) -> Happening:
+    return Happening(event.ask_time, event.question, "asked other members")
+
+
+def _answered(event: community.AnswerGiven) -> Happening:
+    return Happening(event.answer_time, event.question, "answered another member")
+
+
+def whose(event: Any) -> str:
+    """Answer the customer to whom an event of OF_CUSTOMER happened; none: nobody known."""
+    match event:
+        case community.QuestionAsked():
+            return str(event.asker)
+        case community.AnswerGiven():
+            return str(event.member)
+    return str(event.turn.customer if isinstance(event, _Turned) else event.customer)
+
+
 Tell = Callable[[Any], Happening]
 
 OF_CUSTOMER: Mapping[type[Message], Tell] = {
@@ -192,6 +234,12 @@ OF_CUSTOMER: Mapping[type[Message], Tell] = {
     feedback.FeedbackCoded: _coded,
     feedback.LoopConfirmed: _confirmed,
     feedback.LoopProtested: _protested,
+    conversation.MessageSent: _turned,
+    conversation.MessageReceived: _turned,
+    conversation.InformationRequested: _turned,
+    conversation.InformationGiven: _turned,
+    community.QuestionAsked: _asked,
+    community.AnswerGiven: _answered,
     offers.OfferPresented: _presented,
     offers.OfferAccepted: _accepted,
     offers.OfferRefused: _refused,

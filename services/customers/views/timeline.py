@@ -8,7 +8,7 @@ import apsw
 from equiloop.feedback.v1 import events_pb2 as feedback
 
 from libs.projection import Fact
-from services.customers.views.happenings import OF_CUSTOMER, OF_FEEDBACK, Happening
+from services.customers.views.happenings import OF_CUSTOMER, OF_FEEDBACK, Happening, whose
 
 Row = tuple[str, int, int, str, str, str, bytes]
 
@@ -20,7 +20,7 @@ class CustomerTimeline:
     """
 
     name = "customer_timeline"
-    version = 5
+    version = 6
     tables = ("timeline", "author")
     schema = """
         CREATE TABLE IF NOT EXISTS timeline (
@@ -56,8 +56,7 @@ class CustomerTimeline:
                 _write(db, rows)
                 _move(db, fact.event)
             if tell is not None:
-                customer: str = fact.event.customer  # type: ignore[attr-defined]
-                rows.append(_row(customer, fact, tell(fact.event)))
+                rows.append(_row(whose(fact.event), fact, tell(fact.event)))
             else:
                 happening = OF_FEEDBACK[type(fact.event)](fact.event)
                 rows.extend(_row(author, fact, happening) for author in _authors(db, fact))

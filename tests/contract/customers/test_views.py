@@ -8,6 +8,8 @@ from typing import Any
 import apsw
 import pytest
 from equiloop.customers.v1 import events_pb2 as customers
+from equiloop.feedback.v1 import community_events_pb2 as community
+from equiloop.feedback.v1 import conversation_events_pb2 as conversation
 from equiloop.feedback.v1 import events_pb2 as feedback
 from equiloop.feedback.v1 import routing_events_pb2 as routing
 from equiloop.offers.v1 import events_pb2 as offers
@@ -276,6 +278,44 @@ def test_the_way_to_the_right_person_is_told(tmp_path: Path) -> None:
         "taken on by functions/a",
         "deadline to close missed",
         "missed deadline taken up to level 2",
+    ]
+
+
+def test_what_was_said_to_each_other_is_told(tmp_path: Path) -> None:
+    """Turns of both sides, questions and answers of members: a line each, without the words."""
+
+    def turn(side: conversation.Side.ValueType) -> conversation.Turn:
+        return conversation.Turn(
+            turn="conversations/1/turns/1",
+            customer=ANNA,
+            said_by=side,
+            function="functions/service",
+            channel=feedback.CHANNEL_EMAIL,
+            text="Somebody's words",
+            say_time=THEN,
+        )
+
+    us, them = conversation.SIDE_ORGANISATION, conversation.SIDE_CUSTOMER
+    where: dict[str, Any] = {"event_time": NOW, "conversation": "conversations/1"}
+    asked: dict[str, Any] = {"event_time": NOW, "question": "questions/1"}
+    log = [
+        conversation.MessageReceived(turn=turn(them), **where),
+        conversation.MessageSent(turn=turn(us), **where),
+        conversation.InformationRequested(turn=turn(us), **where),
+        conversation.InformationGiven(turn=turn(them), **where),
+        community.QuestionAsked(asker=ANNA, text="Somebody's words", ask_time=THEN, **asked),
+        community.AnswerGiven(member="employees/somebody", answer_time=THEN, **asked),
+        community.AnswerGiven(member=ANNA, text="Somebody's words", answer_time=THEN, **asked),
+    ]
+    with folded(tmp_path, VIEWS, facts(*log)) as database, database.read() as db:
+        told = [(entry.resource, entry.summary, entry.time) for entry in entries(db, ANNA)]
+    assert told == [
+        ("conversations/1", "wrote or spoke by email", THEN_MICROS),
+        ("conversations/1", "functions/service wrote or spoke by email", THEN_MICROS),
+        ("conversations/1", "functions/service asked for information by email", THEN_MICROS),
+        ("conversations/1", "gave information by email", THEN_MICROS),
+        ("questions/1", "asked other members", THEN_MICROS),
+        ("questions/1", "answered another member", THEN_MICROS),
     ]
 
 
