@@ -120,6 +120,8 @@ def test_duplicates_and_scores(calls: Stubs) -> None:
     one = next(each.name for each in names.feedback if each.source == "survey")
     group = calls.feedback.ListDuplicates(api.ListDuplicatesRequest(parent=one))
     assert (group.total_size, len(group.duplicates)) == (22, 22)
+    groups = calls.feedback.ListDuplicateGroups(api.ListDuplicateGroupsRequest(page_size=1000))
+    assert 22 in [each.feedback_count for each in groups.groups]
     scores = calls.feedback.GetScores(api.GetScoresRequest(channel=events.CHANNEL_REVIEW))
     assert scores.nps.count == 72
     assert scores.nps.HasField("standard_error")

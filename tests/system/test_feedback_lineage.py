@@ -161,6 +161,9 @@ def test_a_screen_follows_open_loops(way: Way) -> None:
     )
     name = way.send(way.stubs.feedback.RecordFeedback, said).name
     assert [loop.feedback for loop in next(watching).open] == [name]
+    asked = api.ListOpenLoopsRequest(segment=way.segment)
+    listed = way.ask(way.stubs.feedback.ListOpenLoops, asked)
+    assert ([loop.feedback for loop in listed.open_loops], listed.total_size) == ([name], 1)
     assert name in _until(streamed, name)
     watching.cancel()
     connection.close()
