@@ -54,7 +54,8 @@ async def rank(
     worth: Mapping[str, int] | None = None
     currency = ""
     try:
-        currency, worth = await valuer.values(set[str]().union(*heads.values()), as_of)
+        found = await valuer.valuation(set[str]().union(*heads.values()), as_of)
+        currency, worth = found.currency, found.worth
     except Refusal as refusal:
         if needed or refusal.reason != NOT_AVAILABLE:
             raise

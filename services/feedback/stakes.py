@@ -40,12 +40,6 @@ class Valuer(Protocol):
         """Answer what ``customers`` are worth. Raises Refusal while that cannot be known."""
         ...
 
-    async def values(
-        self, customers: Collection[str], as_of: Timestamp
-    ) -> tuple[str, Mapping[str, int]]:
-        """Answer the currency, and the CLV in minor units of each customer who has one."""
-        ...
-
 
 class MetricsValuer:
     """Asks the metrics service."""
@@ -53,13 +47,6 @@ class MetricsValuer:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Ask over ``channel``."""
         self._metrics = MetricsServiceStub(channel)
-
-    async def values(
-        self, customers: Collection[str], as_of: Timestamp
-    ) -> tuple[str, Mapping[str, int]]:
-        """See valuation."""
-        found = await self.valuation(customers, as_of)
-        return found.currency, found.worth
 
     async def valuation(self, customers: Collection[str], as_of: Timestamp) -> Valuation:
         """Ask for all customers, 10,000 at a time."""

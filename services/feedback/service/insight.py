@@ -16,6 +16,7 @@ from services.feedback.funnel import figures
 from services.feedback.questions import AsOf, OneParent, ThemesAsked, Window
 from services.feedback.resources.figures import cause_pareto, score_summary, theme_index
 from services.feedback.service.means import FEEDBACK, Part
+from services.feedback.stakes import worth
 from services.feedback.views import duplicates
 
 _MOST_GROUPS = 100
@@ -67,15 +68,14 @@ class Insight(Part):
             ]
         response = api.ListDuplicateGroupsResponse()
         everybody = set[str]().union(*(heads for _, heads in shown))
-        if shown:
-            currency, worth = await self.means.valuer.values(everybody, as_of)
+        values = await worth(self.means.valuer, everybody, as_of) if everybody else None
         for group, heads in shown:
-            response.groups.add(
-                first=group.first,
-                feedback_count=group.items,
-                customer_count=len(heads),
-                equity=to_message(sum(worth.get(head, 0) for head in heads), currency),
+            answer = response.groups.add(
+                first=group.first, feedback_count=group.items, customer_count=len(heads)
             )
+            if values is not None:
+                equity = sum(values.worth.get(head, 0) for head in heads)
+                answer.equity.CopyFrom(to_message(equity, values.currency))
         if len(found) > size:
             last = found[size - 1]
             response.next_page_token = page.token([until, last.items, last.leader])

@@ -1,7 +1,7 @@
 """The feedback service as its callers meet it: over gRPC, on a log and views of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,12 +56,6 @@ class Worth:
     def __init__(self) -> None:
         self.cents: dict[str, int] | None = {}
         self.asked: list[tuple[set[str], Timestamp]] = []
-
-    async def values(
-        self, customers: Collection[str], as_of: Timestamp
-    ) -> tuple[str, Mapping[str, int]]:
-        found = await self.valuation(customers, as_of)
-        return found.currency, found.worth
 
     async def valuation(self, customers: Collection[str], as_of: Timestamp) -> Valuation:
         self.asked.append((set(customers), as_of))

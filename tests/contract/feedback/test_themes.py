@@ -180,7 +180,8 @@ async def test_metrics_is_asked_in_bounded_parts(peer: tuple[Metrics, MetricsVal
     metrics, valuer = peer
     CURRENT.set(Call("r-1", traceparent="00-a-b-01", min_position="41"))
     everybody = {f"customers/{n}" for n in range(10_001)}
-    assert await valuer.values(everybody, day(1)) == ("EUR", dict.fromkeys(everybody, 1234))
+    found = await valuer.valuation(everybody, day(1))
+    assert (found.currency, found.worth) == ("EUR", dict.fromkeys(everybody, 1234))
     assert metrics.sizes == [10_000, 1]
     assert all(
         (sent[TRACEPARENT], sent[MIN_POSITION]) == ("00-a-b-01", "41") for sent in metrics.metadata
@@ -204,5 +205,5 @@ async def test_what_metrics_refuses_is_told_for_what_it_is(
     metrics.refusal = code
     CURRENT.set(Call("r-1"))
     with pytest.raises(kind, match="because") as caught:
-        await valuer.values({"customers/7"}, day(1))
+        await valuer.valuation({"customers/7"}, day(1))
     assert type(caught.value) is kind
