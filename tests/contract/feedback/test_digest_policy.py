@@ -1,6 +1,6 @@
 """What the clock does for digests: delivered when due, once; taken up the line while unread."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from libs.projection.reactor import TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.digests import Digests
 from services.feedback.policy.market_digests import MarketDigests
+from services.feedback.stakes import Valuation
 from services.feedback.views import VIEWS
 from tests.contract.feedback.desk import Desk, Worth, day, names
 from tests.contract.feedback.market import deliver, happen, led, say
@@ -173,7 +174,7 @@ async def test_a_replay_delivers_and_escalates_nothing(
 class Away(Worth):
     """A valuer who cannot be reached."""
 
-    async def values(self, _: Collection[str], __: Timestamp) -> tuple[str, Mapping[str, int]]:
+    async def valuation(self, _: Collection[str], __: Timestamp) -> Valuation:
         nothing = grpc.aio.Metadata()
         raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, details="away")
 

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from libs.projection import Fact, View
 from services.feedback.funnel import History, Question, fires
 from services.feedback.ranking import rank
+from services.feedback.stakes import Valuation
 from services.feedback.views import actions, loops
 from services.feedback.views.actions import Actions
 from services.feedback.views.facts import ALWAYS, FeedbackFacts
@@ -92,14 +93,12 @@ def state_of(log: Sequence[Message], action: str) -> int:
 class Worth:
     """Says what everybody is worth."""
 
-    async def values(
+    async def valuation(
         self,
         customers: Collection[str],
         as_of: Timestamp,  # noqa: ARG002 - always the same
-    ) -> tuple[str, Mapping[str, int]]:
-        return "EUR", {name: CENTS[name] for name in customers}
-
-    valuation: Any = None
+    ) -> Valuation:
+        return Valuation("EUR", {name: CENTS[name] for name in customers})
 
 
 def wrong(log: Sequence[Message], view: OpenLoops, batch: int = 1000) -> str:
