@@ -22,8 +22,9 @@ Handler = Callable[[Any, Any], Any]
 STREAM_LIFE = 3600.0
 """Longest life of a stream, in seconds; a client that wants more asks again."""
 
-_ANSWER_BEFORE = 0.02
-"""Seconds before the client's deadline at which we give up, so that the client hears why."""
+_ANSWER_BEFORE, _SHARE = 0.02, 0.05
+"""Seconds before the client's deadline at which we give up, so that the client hears why; and the
+share of a longer wait that this is at least, as an answer takes longer where all are busy."""
 
 
 class Wrapper:
@@ -148,7 +149,9 @@ def _begin(context: Any, default: float) -> tuple[Call, float]:
     call = Call.of(context)
     CURRENT.set(call)
     left: float | None = context.time_remaining()
-    return call, _now() + (default if left is None else max(left - _ANSWER_BEFORE, 0.0))
+    if left is None:
+        return call, _now() + default
+    return call, _now() + max(left - max(_ANSWER_BEFORE, _SHARE * left), 0.0)
 
 
 def _now() -> float:
