@@ -22,9 +22,12 @@ Handler = Callable[[Any, Any], Any]
 STREAM_LIFE = 3600.0
 """Longest life of a stream, in seconds; a client that wants more asks again."""
 
-_ANSWER_BEFORE, _SHARE = 0.02, 0.05
-"""Seconds before the client's deadline at which we give up, so that the client hears why; and the
-share of a longer wait that this is at least, as an answer takes longer where all are busy."""
+_ANSWER_BEFORE = 0.02
+"""Seconds before the client's deadline at which we give up, so that the client hears why."""
+
+_SHARE, _AT_MOST = 0.05, 0.25
+"""Of a longer wait we give up this share of it before, up to so many seconds: where all are busy
+an answer takes longer."""
 
 
 class Wrapper:
@@ -151,7 +154,7 @@ def _begin(context: Any, default: float) -> tuple[Call, float]:
     left: float | None = context.time_remaining()
     if left is None:
         return call, _now() + default
-    return call, _now() + max(left - max(_ANSWER_BEFORE, _SHARE * left), 0.0)
+    return call, _now() + max(left - max(_ANSWER_BEFORE, min(_SHARE * left, _AT_MOST)), 0.0)
 
 
 def _now() -> float:
