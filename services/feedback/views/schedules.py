@@ -87,8 +87,8 @@ def due(db: apsw.Connection, now: int) -> list[DueDigest]:
     """
     sql = """
         SELECT function, heard, start + (:now - start) / every * every, acknowledge_within
-        FROM digest_schedule WHERE :now >= start + every
-        AND start + (:now - start) / every * every > heard ORDER BY function
+        FROM digest_schedule
+        WHERE start + (:now - start) / every * every > heard ORDER BY function
     """
     found = list(db.execute(sql, {"now": now}))
     return [

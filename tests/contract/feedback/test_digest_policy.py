@@ -100,6 +100,17 @@ async def test_windows_follow_each_other_and_missed_ones_become_one(
     ]
 
 
+async def test_a_digest_that_somebody_asks_for_moves_no_window(desk: Desk, clock: Clock) -> None:
+    """What is delivered by hand stands beside the schedule: its windows stay whole."""
+    await plan(desk.at(0))
+    await deliver(desk.at(0.5), start_time=day(0))
+    await clock.strikes(1)
+    assert [window(each) for each in await clock.digests()] == [
+        (day(0), day(0.5)),
+        (day(0), day(1)),
+    ]
+
+
 async def test_a_schedule_ends_and_begins_anew(desk: Desk, clock: Clock) -> None:
     """Withdrawn, nothing comes; set anew, windows begin at its own start."""
     await plan(desk.at(0))
@@ -125,6 +136,10 @@ async def test_an_unread_digest_goes_up_the_line(desk: Desk, clock: Clock) -> No
         (1, "managers/ada", day(2)),
         (2, "managers/bo", day(4)),
     ]
+    for as_of, expected in ((1.9, 0), (2, 1), (3, 1)):
+        request = api.GetMarketVoiceRequest(as_of=day(as_of))
+        voice = await desk.ask("GetMarketVoice", request, desk.market)
+        assert voice.escalated_count == expected
 
 
 async def test_what_is_read_goes_no_further(desk: Desk, clock: Clock) -> None:

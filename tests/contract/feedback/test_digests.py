@@ -17,6 +17,7 @@ from tests.contract.feedback.market import (
     deliver,
     happen,
     identify,
+    reject,
     say,
     validate,
 )
@@ -39,9 +40,10 @@ async def test_a_digest_says_what_the_market_said(desk: Desk) -> None:
 
     Before the window customer 7 (500 EUR) said "battery" on day -1, and still waits. In it, 7 said
     "battery" (sentiment -0.5), 8 (20 EUR) "battery" and "price" (-0.1) and was told, an unknown
-    "price" (0.3), and 8 something whose last coding says nothing. So received 4, open 4 (7 twice,
-    the unknown, 8's last), heads 2 and 520 EUR at stake, and a mean sentiment of
-    (-0.5 - 0.1 + 0.3)/3 = -0.1 of 3. Battery: received 2, open 2, head 7, 500 EUR, mean -0.3.
+    "price" (0.3), and 8 something whose last coding says nothing. At its end, which is outside, 7
+    said "battery" once more. So received 4, open 5 (7 three times, the unknown, 8's last), heads 2
+    and 520 EUR at stake, and a mean sentiment of
+    (-0.5 - 0.1 + 0.3)/3 = -0.1 of 3. Battery: received 2, open 3, head 7, 500 EUR, mean -0.3.
     Price: received 2, open 1, no head, mean 0.1.
     """
     desk.worth.cents = {"customers/7": 50_000, "customers/8": 2_000}
@@ -49,15 +51,22 @@ async def test_a_digest_says_what_the_market_said(desk: Desk) -> None:
     await say(desk, "7", "battery", receive_time=day(0), sentiment=-0.5)
     told = await say(desk, "8", "battery", "price", receive_time=day(1), sentiment=-0.1)
     await say(desk, "", "price", receive_time=day(2), sentiment=0.3)
+    await say(desk, "7", "battery", receive_time=day(10), sentiment=-1.0)
     bare = await say(desk, "8", "screen", receive_time=day(3), sentiment=0.9)
     await desk.code(bare, without_sentiment=True)
     action = await desk.commit(told)
     await desk.complete(action.name)
     await desk.tell(action.name)
+    for at, again in ((-0.5, False), (8, True)):  # before the window; judged otherwise since
+        other = await identify(desk.at(at), told)
+        await validate(desk, other.name)
+        if again:
+            await reject(desk, other.name)
     need = await identify(desk, told, early)
     await validate(desk.at(9), need.name)
     for function, at in ((RESEARCH, 4.0), (RESEARCH, 10.0), (SERVICE, 4.0)):
-        await happen(desk, "route", routing.LoopSlaBreached(function=function, deadline=day(at)))
+        missed = routing.LoopSlaBreached(feedback=early, function=function, deadline=day(at))
+        await happen(desk, "route", missed)
     head = await desk.store.head()
     digest = await deliver(desk.at(10), start_time=day(0))
     assert rounded(digest) == api.Digest(
@@ -70,7 +79,7 @@ async def test_a_digest_says_what_the_market_said(desk: Desk) -> None:
             end_time=day(10),
             acknowledge_by=day(12),
             received_count=4,
-            open_count=4,
+            open_count=5,
             customer_count=2,
             equity_at_stake=Money(currency_code="EUR", units=520),
             mean_sentiment=-0.1,
@@ -79,7 +88,7 @@ async def test_a_digest_says_what_the_market_said(desk: Desk) -> None:
                 events.DigestTheme(
                     theme="battery",
                     received_count=2,
-                    open_count=2,
+                    open_count=3,
                     customer_count=1,
                     equity_at_stake=Money(currency_code="EUR", units=500),
                     rank_by_heads=1,
@@ -120,6 +129,26 @@ async def test_figures_never_change(desk: Desk) -> None:
     await say(desk, "7", "battery")
     assert await deliver(desk.at(2), start_time=day(0), request_id=FIRST) == first
     assert await desk.market.GetDigest(api.GetDigestRequest(name=first.name)) == first
+
+
+async def test_a_repeated_call_is_answered_when_the_deadline_has_passed(desk: Desk) -> None:
+    """The same request gives the digest as it was delivered, though it could not be now."""
+    fields: dict[str, Any] = {"start_time": day(0), "acknowledge_by": day(2)}
+    first = await deliver(desk.at(1), request_id=FIRST, **fields)
+    assert await deliver(desk.at(3), request_id=FIRST, **fields) == first
+    assert (await refused(deliver(desk, **fields))).fields.keys() == {"acknowledge_by"}
+
+
+async def test_the_latest_needs_are_shown(desk: Desk) -> None:
+    """Of 51 needs that were validated the latest 50 are shown, the last one first; all count."""
+    said = await say(desk, "7")
+    names = []
+    for number in range(51):
+        names.append((await identify(desk, said)).name)
+        await validate(desk.at(number / 100), names[-1])
+    digest = (await deliver(desk.at(1), start_time=day(0))).delivered
+    assert [each.need for each in digest.needs_validated] == names[:0:-1]
+    assert digest.needs_validated_count == 51
 
 
 async def test_only_what_concerns_a_function(desk: Desk) -> None:

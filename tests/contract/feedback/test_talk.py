@@ -411,6 +411,15 @@ async def test_turns_may_come_in_any_order(desk: Desk) -> None:
     assert (desk.now - DAY_0).days == 8
 
 
+async def test_at_one_instant_the_later_turn_answers(desk: Desk) -> None:
+    """What we said before a customer's words of the same instant is no answer; what follows is."""
+    here = of(await send(desk.at(1)))
+    await receive(desk, here)
+    assert figures((await responses(desk)).overall)[:3] == (1, 0, 1)
+    await send(desk, here)
+    assert figures((await responses(desk)).overall)[:4] == (1, 1, 0, 0)
+
+
 async def test_questions_that_make_no_sense(desk: Desk) -> None:
     """A window that ends before it begins, a bound of nothing, a channel that there is not."""
     never: Any = 99
