@@ -56,7 +56,9 @@ class SkipsOneInTenThousand(Honest):
 
 
 class NeverComesAgain(Honest):
-    """Keeps a subscription that was lost as if it had nothing to tell."""
+    """Once a subscription was lost, has nothing to tell to any that is begun after it."""
+
+    lost = False
 
     def subscribe(self, **how: Any) -> AsyncIterator[Batch]:
         return self.be_silent(self.store.subscribe(**how))
@@ -64,9 +66,12 @@ class NeverComesAgain(Honest):
     async def be_silent(self, batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
         try:
             async for batch in batches:
+                if self.lost:
+                    break
                 yield batch
         except StoreUnavailable:
-            await asyncio.Event().wait()
+            self.lost = True
+        await asyncio.Event().wait()
 
 
 class SwallowsWhatFails(Honest):
