@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+import apsw
 from equiloop.feedback.v1 import market_events_pb2 as events
 
 from libs.decider import Aggregate, Decider, Handled, Request
 from libs.eventstore.port import EventStore
 from libs.kernel.values import id_of, timestamp
-from libs.projection.sqlite import SqliteDatabase
+from libs.projection.aside import Aside
 from services.feedback.domain import digest
 from services.feedback.ranking import Stake, rank
 from services.feedback.stakes import Valuer
@@ -32,7 +33,7 @@ class Digests:
 
     store: EventStore
     decider: Decider
-    views: SqliteDatabase
+    views: Aside
     moved: Callable[[int], Awaitable[int]]
     valuer: Valuer
 
@@ -57,38 +58,54 @@ class Digests:
         await self.moved(head - 1)
         start, end = timestamp(command.start_time), timestamp(command.end_time or now)
         window = said.Window(micros(start), micros(end), command.only_themes)
-        with self.views.read() as db:
-            total, by_theme = said.said(db, window), said.said_by_theme(db, window)
-            behind = said.open_customers(db, window)
-            stakes = [
-                stake
-                for stake in loops.stakes(db)
-                if not command.only_themes or stake[0] in command.only_themes
-            ]
-            needs = said.validated_needs(db, window)
-            missed = said.missed_deadlines(db, command.function, window)
-        stakes += [(theme, "", 0) for theme in by_theme]
+        drawn = await self.views.read(partial(_drawn, window=window, function=command.function))
         as_of = timestamp(now)
-        ranked = await rank(sorted(stakes), self.valuer, as_of, needed=False)
-        everybody = [("everybody", customer, count) for customer, count in behind]
+        ranked = await rank(drawn.stakes, self.valuer, as_of, needed=False)
+        everybody = [("everybody", customer, count) for customer, count in drawn.behind]
         whole = await rank(everybody, self.valuer, as_of, needed=False)
         return events.MarketDigestDelivered(
-            received_count=total.received,
+            received_count=drawn.total.received,
             open_count=sum(stake.items for stake in whole),
             customer_count=sum(stake.heads for stake in whole),
             equity_at_stake=whole[0].money if whole else None,
-            mean_sentiment=total.sentiment,
-            sentiment_count=total.coded,
-            themes=[_theme(stake, by_theme.get(stake.name)) for stake in _first(ranked)],
+            mean_sentiment=drawn.total.sentiment,
+            sentiment_count=drawn.total.coded,
+            themes=[_theme(stake, drawn.by_theme.get(stake.name)) for stake in _first(ranked)],
             theme_count=len(ranked),
             needs_validated=[
                 events.DigestNeed(need=need, title=title, feedback_count=count)
-                for need, title, count in needs[:MOST_NEEDS]
+                for need, title, count in drawn.needs[:MOST_NEEDS]
             ],
-            needs_validated_count=len(needs),
-            breach_count=missed,
+            needs_validated_count=len(drawn.needs),
+            breach_count=drawn.missed,
             position=head,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What the views say, at one snapshot."""
+
+    total: said.Said
+    by_theme: dict[str, said.Said]
+    behind: list[tuple[str, int]]
+    stakes: list[tuple[str, str, int]]
+    needs: list[tuple[str, str, int]]
+    missed: int
+
+
+def _drawn(db: apsw.Connection, *, window: said.Window, function: str) -> _Drawn:
+    by_theme = said.said_by_theme(db, window)
+    only = window.only_themes
+    stakes = [stake for stake in loops.stakes(db) if not only or stake[0] in only]
+    return _Drawn(
+        total=said.said(db, window),
+        by_theme=by_theme,
+        behind=said.open_customers(db, window),
+        stakes=sorted(stakes + [(theme, "", 0) for theme in by_theme]),
+        needs=said.validated_needs(db, window),
+        missed=said.missed_deadlines(db, function, window),
+    )
 
 
 def _first(ranked: Sequence[Stake]) -> Sequence[Stake]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4, uuid5
 
+import apsw
 import grpc
 
 from libs.chassis.call import CURRENT, Call
@@ -37,12 +38,7 @@ class MarketDigests:
         What is not read goes up even if nothing can be delivered.
         """
         CURRENT.set(Call(str(uuid4()), actor=_ACTOR))
-        with self._desk.views.read() as db:
-            due = schedules.due(db, micros(timestamp(now)))
-            unread = [
-                (each, managers(db, each.function))
-                for each in digests.unread(db, micros(timestamp(now)))
-            ]
+        due, unread = await self._desk.views.read(partial(_due, now=micros(timestamp(now))))
         for each, above in unread:
             await self._escalate(each, above)
         for one in due:
@@ -74,6 +70,14 @@ class MarketDigests:
         request = _request(f"EscalateDigest {unread.digest} {unread.level}")
         decide = partial(digest.decide, command)
         await self._desk.decider.handle(DIGEST, id_of(unread.digest), decide, request)
+
+
+def _due(
+    db: apsw.Connection, *, now: int
+) -> tuple[list[schedules.DueDigest], list[tuple[digests.Unread, list[str]]]]:
+    """Answer what is to be delivered, and what is to go up with all who stand above."""
+    unread = [(each, managers(db, each.function)) for each in digests.unread(db, now)]
+    return schedules.due(db, now), unread
 
 
 def _request(thing: str) -> Request:

@@ -1,11 +1,9 @@
 """Dialogue: conversations listed and read, who speaks how much, and who waits how long."""
 
-import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import apsw
@@ -87,7 +85,7 @@ class Dialogue(Part):
     async def GetTwoWayRatio(self, request: api.GetTwoWayRatioRequest, _: Any) -> api.TwoWayRatio:
         """See the contract."""
         asked, now = parse(RatioAsked, request), self.means.clock()
-        counted = await asyncio.to_thread(self._two_way, _asked(asked))
+        counted = await self.means.aside.read(partial(conversations.two_way, asked=_asked(asked)))
         answer = api.TwoWayRatio(
             start_time=request.start_time if request.HasField("start_time") else None,
             end_time=request.end_time if request.HasField("end_time") else None,
@@ -113,7 +111,12 @@ class Dialogue(Part):
         """See the contract."""
         asked, now = parse(ResponsesAsked, request), self.means.clock()
         within = asked.within or _DAY
-        answer = await asyncio.to_thread(self._responses, asked, now, within)
+
+        def figures(db: apsw.Connection) -> api.ResponseTimes:
+            rows = conversations.waits(db, _asked(asked), micros(timestamp(now)))
+            return _responses(rows, within)
+
+        answer = await self.means.aside.read(figures)
         if request.HasField("start_time"):
             answer.start_time.CopyFrom(request.start_time)
         if request.HasField("end_time"):
@@ -122,39 +125,26 @@ class Dialogue(Part):
         answer.within.FromTimedelta(within)
         return answer
 
-    @cached_property
-    def _reader(self) -> tuple[apsw.Connection, threading.Lock]:
-        """A connection of its own: a year of turns is looked at beside the event loop."""
-        return self.means.views.another_reader(), threading.Lock()
 
-    def _two_way(self, asked: conversations.Asked) -> conversations.TwoWay:
-        db, lock = self._reader
-        with lock:
-            return conversations.two_way(db, asked)
-
-    def _responses(
-        self, asked: ResponsesAsked, now: datetime, within: timedelta
-    ) -> api.ResponseTimes:
-        db, lock = self._reader
-        with lock:
-            rows = conversations.waits(db, _asked(asked), micros(timestamp(now)))
-        functions: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-        channels: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for function, channel, waited, answered in rows:
-            functions[function].append((waited, answered))
-            channels[channel].append((waited, answered))
-        bound = within // timedelta(microseconds=1)
-        return api.ResponseTimes(
-            overall=_response([(waited, answered) for _, _, waited, answered in rows], bound),
-            functions=[
-                _response(functions[name], bound, function=name)
-                for name in sorted(functions)[:_FUNCTIONS]
-            ],
-            channels=[
-                _response(channels[number], bound, channel=feedback.Channel.ValueType(number))
-                for number in sorted(channels)
-            ],
-        )
+def _responses(rows: Sequence[tuple[str, int, int, int]], within: timedelta) -> api.ResponseTimes:
+    """Answer the figures of (function, channel, µs, answered): of all, and of each."""
+    functions: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    channels: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for function, channel, waited, answered in rows:
+        functions[function].append((waited, answered))
+        channels[channel].append((waited, answered))
+    bound = within // timedelta(microseconds=1)
+    return api.ResponseTimes(
+        overall=_response([(waited, answered) for _, _, waited, answered in rows], bound),
+        functions=[
+            _response(functions[name], bound, function=name)
+            for name in sorted(functions)[:_FUNCTIONS]
+        ],
+        channels=[
+            _response(channels[number], bound, channel=feedback.Channel.ValueType(number))
+            for number in sorted(channels)
+        ],
+    )
 
 
 def _asked(asked: RatioAsked) -> conversations.Asked:

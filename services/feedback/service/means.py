@@ -8,6 +8,7 @@ from libs.decider import Aggregate, Decider, Known
 from libs.eventstore.port import EventStore
 from libs.kernel.refusals import NotFound
 from libs.kernel.values import Clock, id_of
+from libs.projection.aside import Aside
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.authority import Organisation
 from services.feedback.coding.automatic import Automatic
@@ -65,9 +66,14 @@ class Means:
         return Automatic(self.decider, self.coder)
 
     @cached_property
+    def aside(self) -> Aside:
+        """The views, for questions that look at many rows."""
+        return Aside(self.views.another_reader())
+
+    @cached_property
     def digests(self) -> Digests:
         """Who brings what the market said before functions."""
-        return Digests(self.store, self.decider, self.views, self.moved, self.valuer)
+        return Digests(self.store, self.decider, self.aside, self.moved, self.valuer)
 
     @cached_property
     def customers(self) -> Known:

@@ -59,9 +59,9 @@ class Needs(Part):
         """See the contract."""
         asked = parse(NeedsAsked, request)
         standings = Standings(request, asked.order or 0, asked.as_of or self.means.clock())
-        with self.means.views.read() as db:
-            stakes = needs.stakes(db, asked.state or 0)
-            identified = needs.positions(db, asked.state or 0)
+        stakes, identified = await self.means.aside.read(
+            lambda db: (needs.stakes(db, asked.state or 0), needs.positions(db, asked.state or 0))
+        )
         ranked = await standings.rank(stakes, self.means.valuer)
         response = api.ListNeedsResponse(total_size=len(ranked), as_of=timestamp(standings.as_of))
         size = 0

@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.contract.events import CODEC
 from libs.projection import rebuild
+from libs.projection.aside import Aside
 from libs.projection.reactor import TryAgain
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback.digests import Digests
@@ -32,7 +33,8 @@ class Clock:
         self.desk = desk
         database: Any = desk.projection.database
         moved = desk.projection.moved
-        digests = Digests(desk.store, desk.decider, database, moved, valuer or desk.worth)
+        views = Aside(database.another_reader())
+        digests = Digests(desk.store, desk.decider, views, moved, valuer or desk.worth)
         self.policy = MarketDigests(digests)
 
     async def strikes(self, number: float, times: int = 1) -> None:
@@ -176,7 +178,8 @@ async def test_a_replay_delivers_and_escalates_nothing(
     await desk.projection.wait(head)
     again = await rebuild(desk.store, CODEC, SqliteDatabase(tmp_path / "again"), VIEWS, head)
     fresh = Clock(desk)
-    views: Any = again.database
+    database: Any = again.database
+    views = Aside(database.another_reader())
     digests = Digests(desk.store, desk.decider, views, again.moved, desk.worth)
     fresh.policy = MarketDigests(digests)
     await fresh.policy.tick(desk.now)
