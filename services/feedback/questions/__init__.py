@@ -28,6 +28,11 @@ from services.feedback.views.inbox import micros
 ChannelNumber = Annotated[int, known(events.Channel)]
 
 
+def micros_or(instant: datetime | None, default: int) -> int:
+    """Answer an instant in microseconds, as tables keep time; ``default`` where none was given."""
+    return default if instant is None else micros(timestamp(instant))
+
+
 class OneFeedback(Command):
     """Feedback by its name."""
 
@@ -103,9 +108,9 @@ class Window(Span, Waiting):
         """Answer the same as tables keep it, asked at the instant ``now``."""
         return Question(
             now=micros(timestamp(now)),
-            start=-ALWAYS if self.start_time is None else micros(timestamp(self.start_time)),
-            end=ALWAYS if self.end_time is None else micros(timestamp(self.end_time)),
-            as_of=ALWAYS if self.as_of is None else micros(timestamp(self.as_of)),
+            start=micros_or(self.start_time, -ALWAYS),
+            end=micros_or(self.end_time, ALWAYS),
+            as_of=micros_or(self.as_of, ALWAYS),
             channel=self.channel or 0,
             theme=self.theme or "",
             segment=self.segment or "",

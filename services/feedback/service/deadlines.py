@@ -1,6 +1,5 @@
 """Deadlines: by when feedback is accepted and customers told, and whether that was kept."""
 
-from datetime import datetime
 from typing import Any
 
 from equiloop.feedback.v1 import routing_service_pb2 as api
@@ -10,11 +9,10 @@ from libs.chassis.paging import Page
 from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback.domain import sla
-from services.feedback.questions import Inbox, Span, SpanOfPromises
+from services.feedback.questions import Inbox, Span, SpanOfPromises, micros_or
 from services.feedback.resources import duration
 from services.feedback.resources import routing as resources
 from services.feedback.service.means import SLA, Part
-from services.feedback.views.inbox import micros
 from services.feedback.views.routing import asked as inbox
 from services.feedback.views.routing import report
 from services.feedback.views.routing.sla import NEVER
@@ -72,10 +70,10 @@ class Deadlines(Part):
         with self.means.views.read() as db:
             found = report.right_person(
                 db,
-                start=_micros(asked.start_time, -NEVER),
-                end=_micros(asked.end_time, NEVER),
+                start=micros_or(asked.start_time, -NEVER),
+                end=micros_or(asked.end_time, NEVER),
                 function=asked.function or "",
-                now=_micros(now, NEVER),
+                now=micros_or(now, NEVER),
             )
         first = found.hops.get(1, 0)
         return api.TimeToRightPerson(
@@ -97,9 +95,9 @@ class Deadlines(Part):
         with self.means.views.read() as db:
             loops, stages = report.kept(
                 db,
-                start=_micros(asked.start_time, -NEVER),
-                end=_micros(asked.end_time, NEVER),
-                now=_micros(now, NEVER),
+                start=micros_or(asked.start_time, -NEVER),
+                end=micros_or(asked.end_time, NEVER),
+                now=micros_or(now, NEVER),
                 function=asked.function or "",
                 channel=asked.channel or 0,
                 segment=asked.segment or "",
@@ -111,7 +109,3 @@ class Deadlines(Part):
             loop_count=loops,
             stages=map(resources.kept, stages),
         )
-
-
-def _micros(instant: datetime | None, default: int) -> int:
-    return default if instant is None else micros(timestamp(instant))

@@ -10,7 +10,6 @@ import apsw
 import numpy as np
 from equiloop.feedback.v1 import conversation_service_pb2 as api
 from equiloop.feedback.v1 import events_pb2 as feedback
-from google.protobuf.duration_pb2 import Duration
 
 from libs.chassis.edge import get
 from libs.chassis.paging import PAGE_BYTES, Page
@@ -24,6 +23,7 @@ from services.feedback.questions.talk import (
     ResponsesAsked,
     TurnsAsked,
 )
+from services.feedback.resources import duration
 from services.feedback.resources import talk as resources
 from services.feedback.service.means import CONVERSATION, Part
 from services.feedback.views import conversations
@@ -176,15 +176,9 @@ def _response(waits: Sequence[tuple[int, int]], bound: int, **of: Any) -> api.Re
     pairs = np.array(waits, np.int64)
     curve = survival(pairs[:, 0], pairs[:, 1].astype(bool))
     if curve.median is not None:
-        answer.median_time.CopyFrom(_duration(curve.median))
+        answer.median_time.CopyFrom(duration(curve.median))
     before = int(np.searchsorted(curve.durations, bound, side="right"))
     open_share = float(curve.shares[before - 1]) if before else 1.0
     if int(pairs[:, 0].max()) >= bound or open_share <= 0:
         answer.within_share = 1 - open_share
     return answer
-
-
-def _duration(since: int) -> Duration:
-    message = Duration()
-    message.FromMicroseconds(since)
-    return message

@@ -1,6 +1,5 @@
 """Digests: what the market said, brought before functions, read or taken upwards."""
 
-from datetime import datetime
 from typing import Any
 
 from equiloop.feedback.v1 import market_service_pb2 as api
@@ -12,11 +11,11 @@ from libs.contract.parse import parse
 from libs.kernel.values import timestamp
 from services.feedback.digests import DIGEST
 from services.feedback.domain import digest, schedule
+from services.feedback.questions import micros_or
 from services.feedback.questions.market import DigestsAsked, OneDigest, OneSchedule, SpanSeen
 from services.feedback.resources import market as resources
 from services.feedback.service.means import SCHEDULE, Part, all_known
 from services.feedback.views import digests as voice
-from services.feedback.views.inbox import micros
 
 _FUNCTIONS, _THEMES = 1000, 20
 
@@ -69,12 +68,12 @@ class MarketDigests(Part):
         """See the contract."""
         asked, now = parse(SpanSeen, request), self.means.clock()
         span = {
-            "start": _micros(asked.start_time, -voice.ALWAYS),
-            "end": _micros(asked.end_time, voice.ALWAYS),
-            "as_of": _micros(asked.as_of, voice.ALWAYS),
+            "start": micros_or(asked.start_time, -voice.ALWAYS),
+            "end": micros_or(asked.end_time, voice.ALWAYS),
+            "as_of": micros_or(asked.as_of, voice.ALWAYS),
         }
         with self.means.views.read() as db:
-            found = voice.voices(db, **span, now=_micros(now, 0), limit=_FUNCTIONS)
+            found = voice.voices(db, **span, now=micros_or(now, 0), limit=_FUNCTIONS)
             heard = {
                 each.function: voice.heard(db, each.function, **span, limit=_THEMES)
                 for each in found
@@ -114,7 +113,3 @@ class MarketDigests(Part):
         """See the contract."""
         name = parse(OneSchedule, request).name
         return resources.schedule(await get(self.means.decider, SCHEDULE, name))
-
-
-def _micros(instant: datetime | None, default: int) -> int:
-    return default if instant is None else micros(timestamp(instant))
