@@ -1,112 +1,36 @@
 """Duplicates: which feedback says nearly the same? Grouped, never merged; words stay in the log."""
 
-import json
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 
 import apsw
 from equiloop.feedback.v1 import events_pb2 as events
 
 from libs.projection import Fact
-from services.feedback.views.sketch import Sketch, bands, similarity, sketch
+from services.feedback.views.firsts import WINDOW, First, Firsts, Places, places
+from services.feedback.views.sketch import Sketch, bands, sketch
 
 SIMILAR = 0.5
 """The Jaccard similarity from which on two texts are near-duplicates."""
 
-GENERATION = 32_768
-"""First items in one of the two halves of the index; when one is full the older half goes."""
-
-_NEAR = "SELECT key, leader FROM band_{half} WHERE key IN (SELECT value FROM json_each(?))"
-_WORDING = """
-    SELECT feedback, sketch FROM wording_0 WHERE leader = ?1
-    UNION ALL SELECT feedback, sketch FROM wording_1 WHERE leader = ?1
-"""
-_ADD = """
-    INSERT OR REPLACE INTO band_{half}
-    SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
-"""
-
-
-class _Item(NamedTuple):
-    position: int
-    feedback: str
-    sketch: Sketch
-    keys: list[int]
-
-
-class _Index:
-    """First items by what their words have in common: two halves, the older goes when one is full.
-
-    So its pages fit into memory, however long the log is. It is read and written once for many
-    items, and says the same as if that were done for each.
-    """
-
-    def __init__(self, db: apsw.Connection, items: Sequence[_Item]) -> None:
-        """Read what ``items`` may be near to."""
-        self._db = db
-        row: Any = db.execute("SELECT half, leaders FROM duplicate_index").get or (0, 0)
-        self._half, self._leaders = row
-        keys = json.dumps([key for item in items for key in item.keys])
-        self._near: list[dict[int, int]] = [
-            dict(db.execute(_NEAR.format(half=half), (keys,))) for half in (0, 1)
-        ]
-        self._new: dict[int, _Item] = {}
-
-    def nearest(self, item: _Item) -> tuple[float, _Item | None]:
-        """Answer the first item that ``item`` is most similar to; the earlier of equal ones."""
-        best, found = 0.0, None
-        near = {half[key] for half in self._near for key in item.keys if key in half}
-        for leader in sorted(near):
-            first = self._new.get(leader) or self._kept(leader)
-            alike = similarity(item.sketch, first.sketch)
-            if alike > best:
-                best, found = alike, first
-        return best, found
-
-    def _kept(self, leader: int) -> _Item:
-        row: Any = self._db.execute(_WORDING, (leader,)).fetchall()[0]
-        return _Item(leader, row[0], array("I", row[1]), [])
-
-    def add(self, item: _Item) -> None:
-        """Have ``item`` looked for from now on."""
-        if self._leaders == GENERATION:
-            self.write()
-            self._half, self._leaders = 1 - self._half, 0
-            self._near[self._half].clear()
-            self._db.execute(f"DELETE FROM band_{self._half}; DELETE FROM wording_{self._half}")
-        self._near[self._half].update(dict.fromkeys(item.keys, item.position))
-        self._new[item.position] = item
-        self._leaders += 1
-
-    def keep(self, item: _Item) -> None:
-        """Have a first item whose group still grows stay when the older half goes."""
-        sql = f"SELECT 1 FROM wording_{self._half} WHERE leader = ?"
-        if item.position in self._new or self._db.execute(sql, (item.position,)).get:
-            return
-        (keys,) = bands([item.sketch])
-        self.add(item._replace(keys=keys))
-
-    def write(self) -> None:
-        """Write what was added, and how far the half is filled."""
-        wordings = [
-            (i.position, i.feedback, array("I", i.sketch).tobytes()) for i in self._new.values()
-        ]
-        self._db.executemany(f"INSERT INTO wording_{self._half} VALUES (?, ?, ?)", wordings)
-        rows = {key: item.position for item in self._new.values() for key in item.keys}
-        self._db.execute(_ADD.format(half=self._half), (json.dumps(sorted(rows.items())),))
-        self._new.clear()
-        row = (self._half, self._leaders)
-        self._db.execute("INSERT OR REPLACE INTO duplicate_index VALUES (1, ?, ?)", row)
+_CHUNK = 1024
+"""First items that are read back at a time."""
 
 
 class Duplicates:
-    """Groups of near-duplicates, and the index by which they are found."""
+    """Groups of near-duplicates, and the first items among which they are looked for.
+
+    These are mirrored in memory, and read again where rows and mirror are not of one mind: after
+    a start, and after a transaction that was rolled back.
+    """
 
     name = "duplicates"
-    version = 1
-    tables = ("duplicate", "duplicate_group")
+    version = 2
+    tables = ("duplicate", "duplicate_group", "wording")
     schema = """
         CREATE TABLE IF NOT EXISTS duplicate (
             leader INTEGER NOT NULL,
@@ -124,37 +48,56 @@ class Duplicates:
         );
         CREATE INDEX IF NOT EXISTS duplicate_by_size ON duplicate_group (items DESC, leader);
         CREATE INDEX IF NOT EXISTS duplicate_by_last ON duplicate_group (last);
-        CREATE TABLE IF NOT EXISTS duplicate_index (
-            one INTEGER PRIMARY KEY, half INTEGER NOT NULL, leaders INTEGER NOT NULL
+        CREATE TABLE IF NOT EXISTS wording (
+            number INTEGER PRIMARY KEY,
+            leader INTEGER NOT NULL,
+            feedback TEXT NOT NULL,
+            sketch BLOB NOT NULL
         );
-    """ + ";".join(
-        f"""
-        CREATE TABLE IF NOT EXISTS wording_{half} (
-            leader INTEGER PRIMARY KEY, feedback TEXT NOT NULL, sketch BLOB NOT NULL
-        );
-        CREATE TABLE IF NOT EXISTS band_{half} (
-            key INTEGER PRIMARY KEY, leader INTEGER NOT NULL
-        )
-        """
-        for half in (0, 1)
-    )
+    """
     handles = frozenset({events.FeedbackReceived})
+
+    def __init__(self, window: int = WINDOW) -> None:
+        """Look among the latest ``window`` first items."""
+        self._window = window
+        self._mirrored: tuple[apsw.Connection, Firsts] | None = None
 
     def fold(self, db: apsw.Connection, facts: Sequence[Fact]) -> None:
         """Put each item into the group of the first item it is most similar to, if there is one."""
-        items = _items(facts)
-        index = _Index(db, items)
-        for item in items:
-            alike, first = index.nearest(item)
+        firsts = self._firsts(db)
+        before = firsts.last
+        added, joined, moved = list[First](), list[_Joined](), list[int]()
+        for position, feedback, said, where in _items(facts):
+            alike, first = firsts.nearest(said, where)
             if first is None or alike < SIMILAR:
-                index.add(item)
-            else:
-                _join(db, first, item, alike)
-                index.keep(first)
-        index.write()
+                first = First(0, position, feedback, array("I", said))
+                firsts.add(first, where)
+                added.append(first)
+                continue
+            joined.append(_Joined(first, position, feedback, alike))
+            if firsts.is_old(first):  # its group still grows: it shall be found a while longer
+                moved.append(first.number)
+                firsts.add(first, places(bands([first.sketch]))[0])
+                added.append(first)
+        _join(db, joined)
+        if firsts.last > before:
+            _mirror(db, added, moved, firsts.last - self._window)
+
+    def _firsts(self, db: apsw.Connection) -> Firsts:
+        last = db.execute("SELECT ifnull(max(number), 0) FROM wording").get
+        if self._mirrored is None or self._mirrored[0] is not db or self._mirrored[1].last != last:
+            self._mirrored = db, _read(db, Firsts(self._window))
+        return self._mirrored[1]
 
 
-def _items(facts: Sequence[Fact]) -> list[_Item]:
+class _Joined(NamedTuple):
+    first: First
+    position: int
+    feedback: str
+    similarity: float
+
+
+def _items(facts: Sequence[Fact]) -> list[tuple[int, str, Sketch, Places]]:
     """Answer what has words enough; the keys of all of them are computed at once."""
     made = [
         (fact.recorded.position, fact.event.feedback, sketch(fact.event.text))
@@ -162,21 +105,49 @@ def _items(facts: Sequence[Fact]) -> list[_Item]:
         if isinstance(fact.event, events.FeedbackReceived)
     ]
     enough = [(position, name, hashes) for position, name, hashes in made if hashes is not None]
-    keys = bands([hashes for _, _, hashes in enough])
-    return [_Item(*each, found) for each, found in zip(enough, keys, strict=True)]
+    where = places(bands([hashes for _, _, hashes in enough]))
+    return [(*each, found) for each, found in zip(enough, where, strict=True)]
 
 
-def _join(db: apsw.Connection, first: _Item, item: _Item, alike: float) -> None:
-    db.execute(
-        "INSERT OR IGNORE INTO duplicate VALUES (?1, ?1, ?2, 1)", (first.position, first.feedback)
+def _read(db: apsw.Connection, firsts: Firsts) -> Firsts:
+    """Fill ``firsts`` with what is kept of them."""
+    rows = db.execute("SELECT number, leader, feedback, sketch FROM wording ORDER BY number")
+    while some := list(islice(rows, _CHUNK)):
+        found = [First(row[0], row[1], row[2], array("I", row[3])) for row in some]
+        for first, where in zip(found, places(bands([each.sketch for each in found])), strict=True):
+            firsts.last = first.number - 1
+            firsts.add(first, where)
+    return firsts
+
+
+def _mirror(db: apsw.Connection, added: list[First], moved: list[int], old: int) -> None:
+    """Keep what was ``added``, let go of what was ``moved`` from, and of all up to ``old``."""
+    db.executemany("DELETE FROM wording WHERE number = ?", [(number,) for number in moved])
+    rows = {first.number: first for first in added}
+    db.executemany(
+        "INSERT INTO wording VALUES (?, ?, ?, ?)",
+        [(n, first.position, first.feedback, first.sketch.tobytes()) for n, first in rows.items()],
     )
-    row = (first.position, item.position, item.feedback, alike)
-    db.execute("INSERT INTO duplicate VALUES (?, ?, ?, ?)", row)
-    sql = """
-        INSERT INTO duplicate_group VALUES (?, ?, 2, ?)
-        ON CONFLICT DO UPDATE SET items = items + 1, last = excluded.last
-    """
-    db.execute(sql, (first.position, first.feedback, item.position))
+    db.execute("DELETE FROM wording WHERE number <= ?", (old,))
+
+
+def _join(db: apsw.Connection, joined: list[_Joined]) -> None:
+    """Add items to the groups of their first items, which begin with the second."""
+    firsts = {each.first.position: each.first.feedback for each in joined}
+    db.executemany("INSERT OR IGNORE INTO duplicate VALUES (?1, ?1, ?2, 1)", firsts.items())
+    db.executemany(
+        "INSERT INTO duplicate VALUES (?, ?, ?, ?)",
+        [(each.first.position, *each[1:]) for each in joined],
+    )
+    counts = Counter(each.first.position for each in joined)
+    latest = {each.first.position: each.position for each in joined}
+    db.executemany(
+        """
+        INSERT INTO duplicate_group VALUES (?1, ?2, 1 + ?3, ?4)
+        ON CONFLICT DO UPDATE SET items = items + ?3, last = ?4
+        """,
+        [(leader, firsts[leader], counts[leader], latest[leader]) for leader in firsts],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,17 +55,21 @@ def sketch(text: str) -> Sketch | None:
 
 def similarity(one: Sketch, other: Sketch) -> float:
     """Answer the Jaccard similarity of two texts, 0 to 1."""
-    ours, theirs = set(one), set(other)
-    union = ours | theirs
-    if max(len(one), len(other)) == _LEAST:
-        union = set(sorted(union)[:_LEAST])
-    return len(union & ours & theirs) / len(union)
+    ours = set(one)
+    both = ours.intersection(other)
+    if max(len(one), len(other)) < _LEAST:
+        return len(both) / (len(one) + len(other) - len(both))
+    union = set(sorted(ours.union(other))[:_LEAST])
+    return len(union & both) / len(union)
 
 
-def bands(sketches: Sequence[Sketch]) -> list[list[int]]:
-    """Answer the keys of each sketch: alike ones share some, others hardly ever any."""
+def bands(sketches: Sequence[Sketch]) -> NDArray[np.int64]:
+    """Answer the keys of sketches, a row each, a column a band: alike ones share some.
+
+    Unlike ones hardly ever do.
+    """
     if not sketches:
-        return []
+        return np.empty((0, BANDS), np.int64)
     hashes = np.fromiter(chain.from_iterable(sketches), np.uint64)[:, None]
     starts = np.cumsum([0, *(len(each) for each in sketches[:-1])])
     least = np.minimum.reduceat((hashes * _FACTORS + _SUMMANDS) >> _HALF, starts, axis=0)
@@ -73,5 +77,4 @@ def bands(sketches: Sequence[Sketch]) -> list[list[int]]:
     keys = np.broadcast_to(np.arange(BANDS, dtype=np.uint64), rows.shape[:2])
     for row in range(ROWS):
         keys = _mixed(keys * _ODD + rows[:, :, row])
-    answer: list[list[int]] = keys.view(np.int64).tolist()
-    return answer
+    return keys.view(np.int64)

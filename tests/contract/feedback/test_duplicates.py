@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -15,15 +16,15 @@ from grpc import StatusCode
 
 from deploy.demo.reviews import read_reviews
 from services.feedback.domain.words import words
-from services.feedback.views import duplicates
 from services.feedback.views.duplicates import Duplicates
+from services.feedback.views.firsts import WINDOW
 from services.feedback.views.inbox import FeedbackInbox
 from services.feedback.views.sketch import similarity, sketch
 from tests.contract.chassis.serving import refused
 from tests.contract.feedback.desk import Desk, paged
 from tests.contract.log import facts, folded, rows
 
-VIEWS = (FeedbackInbox(), Duplicates())
+Views = tuple[FeedbackInbox, Duplicates]
 TEMPLATE = "Dear {} team, my order {} has not arrived and nobody answers the phone since {}"
 
 
@@ -39,9 +40,10 @@ def grouped(db: apsw.Connection) -> list[set[int]]:
     return sorted(found.values(), key=min)
 
 
-def groups_of(folder: Path, texts: Sequence[str]) -> list[set[int]]:
+def groups_of(folder: Path, texts: Sequence[str], views: Views | None = None) -> list[set[int]]:
+    views = views or _within(WINDOW)
     log: list[Message] = [said(number, text) for number, text in enumerate(texts)]
-    with folded(folder, VIEWS, facts(*log)) as database, database.read() as db:
+    with folded(folder, views, facts(*log)) as database, database.read() as db:
         return grouped(db)
 
 
@@ -139,30 +141,70 @@ def test_an_item_joins_the_first_it_is_most_similar_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_batches_make_no_difference(tmp_path: Path, size: int) -> None:
-    """The rows are the same however many events are folded at a time, halves changing meanwhile."""
-    planter = Planter()
-    texts = planter.unlike[:60]
-    texts += [planter.changed(text) for text in texts[::2]] + [planter.filled() for _ in range(9)]
-    log = facts(*(said(number, text) for number, text in enumerate(texts)))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(duplicates, "GENERATION", 10)
-        with folded(tmp_path, VIEWS, log, batch=13) as whole:
-            expected = rows(whole, VIEWS)
-        with folded(tmp_path, VIEWS, log, batch=size) as parts:
-            assert rows(parts, VIEWS) == expected
+    """The rows are the same however many events are folded at a time, items let go meanwhile."""
+    log = facts(*(said(number, text) for number, text in enumerate(_many())))
+    with folded(tmp_path, _within(20), log, batch=13) as whole:
+        expected = rows(whole, _within(20))
+    with folded(tmp_path, _within(20), log, batch=size) as parts:
+        assert rows(parts, _within(20)) == expected
     assert expected["duplicate_group"]
+    assert len(expected["wording"]) <= 20
+
+
+@pytest.mark.parametrize("size", [1, 13])
+def test_what_is_kept_in_memory_makes_no_difference(tmp_path: Path, size: int) -> None:
+    """With a mirror that is read again before each batch, the rows are the same."""
+    log = facts(*(said(number, text) for number, text in enumerate(_many())))
+    with folded(tmp_path, _within(20), log) as whole:
+        expected = rows(whole, _within(20))
+    anew = _within(20)
+    with folded(tmp_path, anew, (), batch=1) as parts:
+        for start in range(0, len(log), size):
+            some = log[start : start + size]
+            for view in _within(20):
+                parts.write(some[-1].recorded.position, partial(view.fold, facts=some))
+        assert rows(parts, anew) == expected
+
+
+def test_what_is_rolled_back_is_not_remembered(tmp_path: Path) -> None:
+    """Items whose transaction failed are as if never seen, for those that come after them."""
+    view = Duplicates()
+    first, second, third = facts(*(said(number, "it is broken once more") for number in range(3)))
+    with folded(tmp_path, (view,), [first]) as database:
+
+        def fail(db: apsw.Connection) -> None:
+            view.fold(db, facts(said(0, "another thing is wrong today"), said(8, "a b c d e f")))
+            raise apsw.FullError
+
+        with pytest.raises(apsw.FullError):
+            database.write(9, fail)
+        database.write(2, lambda db: view.fold(db, [second, third]))
+        with database.read() as db:
+            assert grouped(db) == [{0, 1, 2}]
+            assert db.execute("SELECT count(*) FROM wording").get == 1
 
 
 def test_what_is_old_is_let_go_unless_its_group_grows(tmp_path: Path) -> None:
-    """With halves of five, a copy after ten others stands alone, one of a living group does not."""
+    """Among the last ten, a copy after ten others stands alone, one of a living group does not."""
     fill = Planter().unlike
     texts = ["the one that is forgotten soon", "the other that always comes back"]
     for start in range(0, 20, 4):
         texts += [*fill[start : start + 4], texts[1]]
     texts += [texts[0]]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(duplicates, "GENERATION", 5)
-        assert groups_of(tmp_path, texts) == [{1, 6, 11, 16, 21, 26}]
+    assert groups_of(tmp_path, texts, _within(10)) == [{1, 6, 11, 16, 21, 26}]
+
+
+def _within(window: int) -> Views:
+    """The views, with duplicates looked for among so few."""
+    return FeedbackInbox(), Duplicates(window)
+
+
+def _many() -> list[str]:
+    """Texts of which some are said again, changed or not, soon or late."""
+    planter = Planter()
+    texts = planter.unlike[:60]
+    texts += [planter.changed(text) for text in texts[::2]] + [planter.filled() for _ in range(9)]
+    return texts + texts[::3]
 
 
 async def test_a_group_is_listed(desk: Desk) -> None:
