@@ -18,6 +18,7 @@ from libs.chassis.settings import Service, Settings
 from libs.contract.parse import violations
 from libs.eventstore.port import EventStore, StoreError
 from libs.projection import Projection
+from libs.projection.mirror import Mirror
 from libs.projection.reactor import Reactor
 from libs.projection.ticker import Ticker
 from libs.projection.watchdog import LOOK
@@ -48,6 +49,7 @@ class Parts:
     reactors: Sequence[Reactor] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
     tickers: Sequence[Ticker] = ()
+    mirrors: Sequence[Mirror] = ()
 
 
 Compose = Callable[[Settings], Awaitable[Parts]]
@@ -88,8 +90,13 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
         operations = Operations(parts.store, parts.projections, parts.reactors)
         telemetry.follow(operations.measure)
         server = Server(settings, wrapper, [*parts.services, operations.register])
-        tasks = [asyncio.create_task(_ready(server, parts.projections))]
-        runners: Sequence[Runner] = (*parts.projections, *parts.reactors, *parts.tickers)
+        tasks = [asyncio.create_task(_ready(server, parts))]
+        runners: Sequence[Runner] = (
+            *parts.projections,
+            *parts.reactors,
+            *parts.tickers,
+            *parts.mirrors,
+        )
         for runner in runners:
             stack.push_async_callback(runner.close)
             tasks.append(asyncio.create_task(runner.run()))
@@ -106,10 +113,12 @@ async def _run(service: Service, settings: Settings, compose: Compose) -> None:
         await server.drain()
 
 
-async def _ready(server: Server, projections: Sequence[Projection[Any]]) -> None:
-    """Report ready once all views have caught up; from then on the service serves."""
-    for projection in projections:
-        await projection.caught_up.wait()
+async def _ready(server: Server, parts: Parts) -> None:
+    """Report ready once views and mirrors have caught up; from then on the service serves."""
+    views = [each.caught_up for each in parts.projections]
+    mirrors = [each.caught_up for each in parts.mirrors]
+    for caught_up in (*views, *mirrors):
+        await caught_up.wait()
     await server.report(ready=True)
     log.info("ready")
 

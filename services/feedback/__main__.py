@@ -9,6 +9,7 @@ from libs.contract.events import CODEC
 from libs.decider import Decider
 from libs.eventstore.connect import connect
 from libs.projection import Projection
+from libs.projection.mirror import Mirror
 from libs.projection.sqlite import SqliteDatabase
 from services.feedback import policy
 from services.feedback.authority import OrganisationClient
@@ -36,14 +37,11 @@ async def compose(settings: Settings) -> Parts:
     means = Means(
         store, decider, database, projection.moved, valuer, organisation, clock, Vader(), LangId()
     )
-    return Parts(
-        store,
-        services(means),
-        [projection],
-        policy.reactors(means, settings.data, coding=settings.coding == "on"),
-        [metrics.close, customers.close],
-        policy.tickers(means, projection),
-    )
+    reactors = policy.reactors(means, settings.data, coding=settings.coding == "on")
+    tickers = policy.tickers(means, projection)
+    mirrors = [Mirror(means.history.keep_up, projection, name="feedback-history")]
+    closing = [metrics.close, customers.close]
+    return Parts(store, services(means), [projection], reactors, closing, tickers, mirrors)
 
 
 if __name__ == "__main__":

@@ -49,23 +49,30 @@ def count(history: History, asked: Question) -> Funnel:
         history.refresh()
         chosen = chosen_items(history, asked)
         stand = history.standing(asked.as_of)
-        received = history.items["receive_time"][chosen]
-        told = stand.told[chosen]
-        is_told = told <= asked.as_of
-        until = np.where(is_told, told, min(asked.as_of, asked.now))
+        received, until = history.items["receive_time"], min(asked.as_of, asked.now)
+        some = np.compress  # four times as quick as an index of booleans
+        told = chosen & (stand.told <= asked.as_of)
+        waits = chosen & ~told
         linked = history.links["since"] <= asked.as_of
         linked &= chosen[history.links["item"] - 1]
         return Funnel(
-            received=len(received),
-            linked=int(stand.linked[chosen].sum()),
-            committed=int(stand.committed[chosen].sum()),
-            completed=int(stand.completed[chosen].sum()),
-            declined=int((stand.declined[chosen] & ~stand.completed[chosen]).sum()),
-            told=int(is_told.sum()),
-            reopened=int((stand.once_told[chosen] & ~is_told).sum()),
-            links=int(linked.sum()),
-            closing=survival(np.maximum(until - received, 0), is_told),
+            received=_count(chosen),
+            linked=_count(stand.linked & chosen),
+            committed=_count(stand.committed & chosen),
+            completed=_count(stand.completed & chosen),
+            declined=_count(stand.declined & ~stand.completed & chosen),
+            told=_count(told),
+            reopened=_count(stand.once_told & waits),
+            links=_count(linked),
+            closing=survival(
+                np.maximum(some(told, stand.told) - some(told, received), 0),
+                np.maximum(until - some(waits, received), 0),
+            ),
         )
+
+
+def _count(items: Bools) -> int:
+    return int(np.count_nonzero(items))
 
 
 def waiting(history: History, asked: Question) -> int:

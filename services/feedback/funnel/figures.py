@@ -7,7 +7,7 @@ import numpy as np
 
 from services.feedback.funnel.count import Question, chosen_items
 from services.feedback.funnel.history import History
-from services.feedback.views.facts import MILLION, NO_SENTIMENT, coder_of
+from services.feedback.views.facts import ALWAYS, MILLION, NO_SENTIMENT, coder_of
 
 
 @dataclass(slots=True)
@@ -46,9 +46,7 @@ def themes(history: History, asked: Question, coder: str = "") -> Themes:
     with history.lock:
         history.refresh()
         chosen, codings = chosen_items(history, asked), history.codings
-        latest = np.zeros(history.items.size + 1, np.int64)
-        latest[codings["item"]] = codings["position"]
-        rows = codings["position"] == latest[codings["item"]]
+        rows = codings.latest(ALWAYS)
         rows &= chosen[codings["item"] - 1]
         numbers = np.unique(codings["coder"][rows])
         coders = {int(number): coder_of(history.word(int(number))) for number in numbers}

@@ -6,6 +6,7 @@ import threading
 import apsw
 import numpy as np
 
+from services.feedback.funnel.codings import Codings
 from services.feedback.funnel.standing import Standing, standing, tell
 from services.feedback.funnel.table import Bools, Ints, Table
 from services.feedback.views.facts import ALWAYS
@@ -33,23 +34,20 @@ class History:
         self.links = Table("linking", item=np.int64, act=np.int32, since=np.int64)
         self.states = Table("stand", act=np.int64, state=np.int8, since=np.int64)
         self.tellings = Table("telling", item=np.int64, act=np.int32, told=np.int64, since=np.int64)
-        self.codings = Table(
-            "coding",
-            item=np.int32,
-            theme=np.int32,
-            since=np.int64,
-            position=np.int64,
-            sentiment=np.int32,
-            coder=np.int32,
-        )
+        self.codings = Codings()
         self.findings = Table("finding", item=np.int32, cause=np.int8)
         self.routings = Table("routing", item=np.int32, function=np.int32)
         self.acts = Table("act", owner=np.int32, kind=np.int8)
         self.labels = Table("label", customer=np.int32, segment=np.int32, position=np.int64)
         self._present = Standing.of(0)
 
+    def keep_up(self) -> None:
+        """Refresh while nobody asks: so that whoever does waits for little."""
+        with self.lock:
+            self.refresh()
+
     def refresh(self) -> None:
-        """Take in what happened since the last time."""
+        """Take in what happened since the last time; the lock is held."""
         with self._db:
             new = {
                 name: getattr(self, name).refresh(self._db)
@@ -95,9 +93,8 @@ class History:
 
     def codings_of(self, items: Bools, as_of: int) -> tuple[Ints, Ints]:
         """Answer (item, theme) for each theme of ``items`` by the latest coding at ``as_of``."""
-        codings, latest = self.codings, self._latest_codings(as_of)
-        rows = (codings["since"] <= as_of) & (codings["theme"] > 0)
-        rows &= codings["position"] == latest[codings["item"]]
+        codings = self.codings
+        rows = codings.latest(as_of) & (codings["theme"] > 0)
         rows &= items[codings["item"] - 1]
         return codings["item"][rows], codings["theme"][rows]
 
@@ -117,18 +114,9 @@ class History:
 
     def about(self, theme: str, as_of: int) -> Bools:
         """Say of each item whether it was about ``theme`` by its latest coding at ``as_of``."""
-        codings, latest = self.codings, self._latest_codings(as_of)
-        rows = (codings["since"] <= as_of) & (codings["theme"] == self.number(theme))
-        rows &= codings["position"] == latest[codings["item"]]
-        return self._marked(codings["item"][rows])
-
-    def _latest_codings(self, as_of: int) -> Ints:
-        """Answer the position of each item's latest coding at ``as_of``, by the item's number."""
         codings = self.codings
-        latest = np.zeros(self.items.size + 1, np.int64)
-        rows = codings["since"] <= as_of
-        latest[codings["item"][rows]] = codings["position"][rows]
-        return latest
+        rows = codings.latest(as_of) & (codings["theme"] == self.number(theme))
+        return self._marked(np.compress(rows, codings["item"]))
 
     def within(self, segment: str) -> Bools:
         """Say of each item whether its author is labelled with ``segment`` now."""
@@ -150,7 +138,7 @@ class History:
         holder[self.routings["item"] - 1] = self.routings["function"]
         owned = np.append(False, self.acts["owner"] == number)
         found: Bools = holder == number
-        found |= self._marked(self.links["item"][owned[self.links["act"]]])
+        found |= self._marked(np.compress(owned[self.links["act"]], self.links["item"]))
         return found
 
     def _marked(self, items: Ints) -> Bools:

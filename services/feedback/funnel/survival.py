@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.feedback.funnel.table import Bools, Ints
+from services.feedback.funnel.table import Ints
 
 _ROUNDING = 1e-9
 """What a product of a million factors may be off by: one half must be known for one half."""
@@ -37,26 +37,22 @@ class Survival:
         return Survival(self.durations[kept], self.shares[kept], self.at_risk[kept])
 
 
-def survival(durations: Ints, told: Bools) -> Survival:
-    """Answer the estimate for items observed for ``durations``, at the end of which some were told.
+def survival(told: Ints, waiting: Ints) -> Survival:
+    """Answer the estimate from the durations after which some were told, and others still wait.
 
     S(t) = Π (1 − d_i / n_i) over the durations t_i ≤ t after which d_i were told, n_i then being
-    at risk (Kaplan & Meier 1958). Who waits leaves after his duration, and is at risk at it. Those
-    told after the same duration are taken one by one, which makes the same product:
-    (n − 1)/n · (n − 2)/(n − 1) = (n − 2)/n.
+    at risk (Kaplan & Meier 1958). Who waits leaves after his duration, and is at risk at it.
 
     Eight items, in days: told after 2, 3, 3, 5 and 9; waiting for 3, 6 and 7. S is 1 − 1/8 = .875
     after 2 days, × (1 − 2/7) = .625 after 3, and × (1 − 1/4) = .469 after 5: the median is 5 days.
 
-    >>> days = np.array([2, 3, 3, 5, 9, 3, 6, 7])
-    >>> survival(days, np.array([1, 1, 1, 1, 1, 0, 0, 0], bool)).median
+    >>> survival(np.array([2, 3, 3, 5, 9]), np.array([3, 6, 7])).median
     5
     """
-    order = np.sort(durations << 1 | ~told)  # at one duration, those who were told come first
-    place = np.flatnonzero((order & 1) == 0)
-    ended, at_risk = order[place] >> 1, len(order) - place
-    shares = np.cumprod((at_risk - 1) / at_risk, dtype=np.float64)
-    another = ended[1:] != ended[:-1]
-    first = np.flatnonzero(np.append(len(ended) > 0, another)[: len(ended)])
-    last = np.flatnonzero(np.append(another, len(ended) > 0)[: len(ended)])
-    return Survival(ended[last], shares[last], at_risk[first])
+    ended = np.sort(told)
+    first = np.flatnonzero(np.append(len(ended) > 0, ended[1:] != ended[:-1])[: len(ended)])
+    durations, counts = ended[first], np.diff(np.append(first, len(ended)))
+    # Who waits has come in order, nearly: a stable sort sees that.
+    gone = first + np.searchsorted(np.sort(waiting, kind="stable"), durations)
+    at_risk = len(told) + len(waiting) - gone
+    return Survival(durations, np.cumprod(1 - counts / at_risk), at_risk)

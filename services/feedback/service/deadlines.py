@@ -1,5 +1,6 @@
 """Deadlines: by when feedback is accepted and customers told, and whether that was kept."""
 
+from functools import partial
 from typing import Any
 
 from equiloop.feedback.v1 import routing_service_pb2 as api
@@ -67,14 +68,14 @@ class Deadlines(Part):
     ) -> api.TimeToRightPerson:
         """See the contract."""
         asked, now = parse(Span, request), self.means.clock()
-        with self.means.views.read() as db:
-            found = report.right_person(
-                db,
-                start=micros_or(asked.start_time, -NEVER),
-                end=micros_or(asked.end_time, NEVER),
-                function=asked.function or "",
-                now=micros_or(now, NEVER),
-            )
+        look = partial(
+            report.right_person,
+            start=micros_or(asked.start_time, -NEVER),
+            end=micros_or(asked.end_time, NEVER),
+            function=asked.function or "",
+            now=micros_or(now, NEVER),
+        )
+        found = await self.means.aside.read(look)
         first = found.hops.get(1, 0)
         return api.TimeToRightPerson(
             start_time=request.start_time if request.HasField("start_time") else None,
@@ -92,16 +93,16 @@ class Deadlines(Part):
     ) -> api.LoopSlaReport:
         """See the contract."""
         asked, now = parse(SpanOfPromises, request), self.means.clock()
-        with self.means.views.read() as db:
-            loops, stages = report.kept(
-                db,
-                start=micros_or(asked.start_time, -NEVER),
-                end=micros_or(asked.end_time, NEVER),
-                now=micros_or(now, NEVER),
-                function=asked.function or "",
-                channel=asked.channel or 0,
-                segment=asked.segment or "",
-            )
+        look = partial(
+            report.kept,
+            start=micros_or(asked.start_time, -NEVER),
+            end=micros_or(asked.end_time, NEVER),
+            now=micros_or(now, NEVER),
+            function=asked.function or "",
+            channel=asked.channel or 0,
+            segment=asked.segment or "",
+        )
+        loops, stages = await self.means.aside.read(look)
         return api.LoopSlaReport(
             start_time=request.start_time if request.HasField("start_time") else None,
             end_time=request.end_time if request.HasField("end_time") else None,

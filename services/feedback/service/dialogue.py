@@ -174,7 +174,8 @@ def _response(waits: Sequence[tuple[int, int]], bound: int, **of: Any) -> api.Re
     if not waits:
         return answer
     pairs = np.array(waits, np.int64)
-    curve = survival(pairs[:, 0], pairs[:, 1].astype(bool))
+    is_answered = pairs[:, 1].astype(bool)
+    curve = survival(pairs[is_answered, 0], pairs[~is_answered, 0])
     if curve.median is not None:
         answer.median_time.CopyFrom(duration(curve.median))
     before = int(np.searchsorted(curve.durations, bound, side="right"))

@@ -37,8 +37,7 @@ class Funnel(Part):
         """See the contract."""
         as_of = timestamp(parse(AsOf, request).as_of or self.means.clock())
         page = Page.of(request, default=20)
-        with self.means.views.read() as db:
-            stakes = loops.stakes(db)
+        stakes = await self.means.aside.read(loops.stakes)
         ranked = await rank(stakes, self.means.valuer, as_of)
         return api.RankThemesResponse(
             themes=map(resources.theme_at_stake, ranked[: page.size]), as_of=as_of

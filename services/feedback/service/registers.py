@@ -134,9 +134,9 @@ class Registers(Part):
         self, request: Message, chosen: actions.Chosen, as_of: datetime
     ) -> "_Register":
         standings = Standings(request, 0, as_of)
-        with self.means.views.read() as db:
-            stakes = actions.stakes(db, chosen)
-            recorded = actions.recorded(db, chosen)
+        stakes, recorded = await self.means.aside.read(
+            lambda db: (actions.stakes(db, chosen), actions.recorded(db, chosen))
+        )
         ranked = await standings.rank(stakes, self.means.valuer)
         return _Register(standings, self.means.valuer, stakes, ranked, recorded)
 

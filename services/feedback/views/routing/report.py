@@ -45,7 +45,8 @@ def right_person(
         values,
     )
     seen = np.array(waits.fetchall(), np.int64).reshape(-1, 2)
-    median = survival(seen[:, 0], seen[:, 1].astype(np.bool_)).median
+    is_accepted = seen[:, 1].astype(np.bool_)
+    median = survival(seen[is_accepted, 0], seen[~is_accepted, 0]).median
     return RightPerson(received, hops, median)
 
 
