@@ -25,7 +25,7 @@ MAX_ERRORS = 1000
 OF_AN_ITEM = (TooLarge, StreamTombstoned)
 """What the store refuses of one item alone: the others stand."""
 
-_TURN = 64
+TURN = 64
 """Items parsed in one turn of the event loop: a few milliseconds, then others have theirs."""
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Bulk(Generic[S]):
         parsed: list[tuple[int, str, Any, Request]] = []
         for index, item in enumerate(items):
             request = current().item()
-            if index % _TURN == _TURN - 1:
+            if index % TURN == TURN - 1:
                 await asyncio.sleep(0)
             try:
                 parsed.append((index, *self._parse(item, request), request))

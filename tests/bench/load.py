@@ -15,7 +15,7 @@ WARM_UP = 500
 TEXT = "The battery dies at noon, and nobody at the shop could tell me why."
 
 
-async def main(address: str, calls: int, at_once: int) -> None:
+async def main(address: str, calls: int, at_once: int, language: str) -> None:
     """Print the rate over ``calls``, after a warm-up."""
     async with grpc.aio.insecure_channel(address) as channel:
         await channel.channel_ready()
@@ -30,6 +30,7 @@ async def main(address: str, calls: int, at_once: int) -> None:
                     api.RecordFeedbackRequest(
                         channel=events.CHANNEL_WEB,
                         text=TEXT,
+                        language_code=language,
                         receive_time=now,
                         request_id=str(uuid.uuid4()),
                     )
@@ -44,4 +45,4 @@ async def main(address: str, calls: int, at_once: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))

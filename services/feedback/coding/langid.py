@@ -5,6 +5,7 @@ Measured against others; why this one, and which confidence suffices: docs/adr/0
 
 from importlib.metadata import version
 
+import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from services.feedback.domain.intake import Coder as Identity
@@ -26,8 +27,11 @@ class LangId:
         """Read the model: about a second, 100 MB while it is unpacked."""
         self.identity = Identity(name="py3langid", version=version("py3langid"))
         self._model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        # Its weights are of half precision, which no processor multiplies: unpacked once, for
+        # 28 MB more, a look takes 36 µs instead of 60.
+        self._model.nb_ptc = self._model.nb_ptc.astype(np.float32)
 
     def detect(self, text: str) -> str:
-        """Answer the language (ISO 639), or nothing; some 50 µs, and it keeps no state."""
+        """Answer the language (ISO 639), or nothing; some 40 µs, and it keeps no state."""
         found, confidence = self._model.classify(text[:_ENOUGH])
         return found if confidence >= _CONFIDENCE and found != _NO_LANGUAGE else ""

@@ -1,5 +1,6 @@
 """Intake: what customers say, recorded one by one or in bulk, in whichever language, by whom."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from equiloop.feedback.v1 import service_pb2 as api
 
 from libs.chassis.call import current
 from libs.chassis.edge import change, get
-from libs.chassis.importing import Bulk, Tally, take_stream
+from libs.chassis.importing import TURN, Bulk, Outcome, Tally, take_stream
 from libs.chassis.paging import PAGE_BYTES, Page
 from libs.contract.parse import parse
 from libs.decider import Request
@@ -27,13 +28,12 @@ class Intake(Part):
     def __init__(self, means: Means) -> None:
         """Answer by these ``means``."""
         super().__init__(means)
-        check = self._unknown_authors
-        self._import = Bulk(means.decider, FEEDBACK, self._item, feedback.decide, check)
 
     async def RecordFeedback(self, request: api.RecordFeedbackRequest, _: Any) -> api.Feedback:
         """See the contract."""
         call = current().request(request)
-        command = parse(intake.RecordFeedback, request, **self._found_out(request, call))
+        more = _found_out(request, call, self._detected(request))
+        command = parse(intake.RecordFeedback, request, **more)
         await self._known(command.customer)
         decide = partial(feedback.decide, command)
         key = id_of(command.feedback)
@@ -113,23 +113,44 @@ class Intake(Part):
             size += item.ByteSize()
         return response
 
-    def _item(
-        self, message: api.RecordFeedbackRequest, call: Request
-    ) -> tuple[str, intake.ImportFeedback]:
-        more = self._found_out(message, call)
-        return id_of(more["feedback"]), parse(
-            intake.ImportFeedback, message, **more, request_id=None
-        )
+    async def _import(self, items: Sequence[Any]) -> Sequence[Outcome]:
+        """Import the items of one message.
 
-    def _found_out(self, message: api.RecordFeedbackRequest, call: Request) -> dict[str, Any]:
-        """Answer what the message does not say itself: its name, and the language of its words."""
-        more: dict[str, Any] = {"feedback": _name(message, call)}
-        if message.text and not message.language_code:
-            language_code = self.means.languages.detect(message.text)
-            if language_code:
-                detector = self.means.languages.identity
-                more["detected"] = intake.Detected(language_code=language_code, detector=detector)
-        return more
+        Their languages are found out one after the other: what that looks at stays at hand, and
+        it takes a third of the time.
+        """
+        found = list[intake.Detected | None]()
+        for start in range(0, len(items), TURN):
+            found += map(self._detected, items[start : start + TURN])
+            await asyncio.sleep(0)
+        detected = iter(found)
+
+        def item(
+            message: api.RecordFeedbackRequest, call: Request
+        ) -> tuple[str, intake.ImportFeedback]:
+            more = _found_out(message, call, next(detected))
+            command = parse(intake.ImportFeedback, message, **more, request_id=None)
+            return id_of(command.feedback), command
+
+        check = self._unknown_authors
+        bulk = Bulk(self.means.decider, FEEDBACK, item, feedback.decide, check)
+        return await bulk(items)
+
+    def _detected(self, message: api.RecordFeedbackRequest) -> intake.Detected | None:
+        """Answer the language of what is said, where the message does not name it."""
+        languages = self.means.languages
+        if message.language_code or not message.text:
+            return None
+        found = languages.detect(message.text)
+        return intake.Detected(language_code=found, detector=languages.identity) if found else None
+
+
+def _found_out(
+    message: api.RecordFeedbackRequest, call: Request, detected: intake.Detected | None
+) -> dict[str, Any]:
+    """Answer what the message does not say itself: its name, and the language of its words."""
+    name = {"feedback": _name(message, call)}
+    return {**name, "detected": detected} if detected else name
 
 
 def _name(message: api.RecordFeedbackRequest, call: Request) -> str:
