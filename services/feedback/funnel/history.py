@@ -1,4 +1,4 @@
-"""All facts about feedback in columns, brought up to date whenever a question is asked."""
+"""All facts about feedback in columns, brought up to date all the time and before each answer."""
 
 import json
 import threading
