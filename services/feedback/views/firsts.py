@@ -1,6 +1,6 @@
 """The latest first items of groups, in memory: which of them does a text resemble most?
 
-It is made of rows that ``Duplicates`` keeps. Full, it takes 45 MB for short texts, 110 for the
+It is made of rows that ``Duplicates`` keeps. Full, it takes 45 MB for short texts, 115 for the
 longest.
 """
 
