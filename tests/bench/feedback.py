@@ -15,6 +15,7 @@ from equiloop.feedback.v1.routing_service_pb2_grpc import RoutingServiceStub
 from equiloop.feedback.v1.service_pb2_grpc import FeedbackServiceStub
 
 from deploy.demo.gateway import BATCH, Gateway
+from deploy.demo.reviews import read_reviews
 from deploy.local.child import Child, python, serving
 from deploy.local.settings import LocalSettings, on_free_ports
 from deploy.local.system import System
@@ -27,22 +28,6 @@ ITEMS = 1_000_000
 _PATIENCE = 900.0
 """Seconds in which the views must have caught up."""
 
-_WORDS = [
-    "battery",
-    "screen",
-    "price",
-    "service",
-    "sound",
-    "menu",
-    "manual",
-    "return",
-    "shop",
-    "delivery",
-    "late",
-    "broken",
-    "good",
-]
-
 
 def measure(folder: Path, intake: int = 100_000, items: int = ITEMS) -> list[Row]:
     """Measure both."""
@@ -54,8 +39,12 @@ def measure(folder: Path, intake: int = 100_000, items: int = ITEMS) -> list[Row
 
 
 def _intake(folder: Path, count: int, language: str) -> Row:
-    """Import through the gateway, a client stream of batches; an empty language is detected."""
+    """Import through the gateway, a client stream of batches; an empty language is detected.
+
+    Texts are of twelve words, drawn from reviews as often as they come there.
+    """
     rng = random.Random(7)
+    words = [word for sentence in read_reviews() for word in sentence.text.split()]
 
     async def requests() -> AsyncIterator[api.ImportFeedbackRequest]:
         for start in range(0, count, BATCH):
@@ -64,7 +53,7 @@ def _intake(folder: Path, count: int, language: str) -> Row:
                     api.RecordFeedbackRequest(
                         channel=events.CHANNEL_WEB,
                         language_code=language,
-                        text=" ".join(rng.choices(_WORDS, k=12)),
+                        text=" ".join(rng.choices(words, k=12)),
                         receive_time=timestamp(START),
                         source="bench",
                         source_id=str(number),

@@ -96,7 +96,7 @@ def chosen_items(history: History, asked: Question) -> Bools:
     if asked.theme:
         chosen &= history.about(asked.theme, asked.as_of)
     if asked.segment:
-        chosen &= history.within(asked.segment)
+        chosen = history.within(asked.segment, chosen)
     if asked.function:
         chosen &= history.of_function(asked.function)
     return chosen

@@ -118,8 +118,8 @@ class History:
         rows = codings.latest(as_of) & (codings["theme"] == self.number(theme))
         return self._marked(np.compress(rows, codings["item"]))
 
-    def within(self, segment: str) -> Bools:
-        """Say of each item whether its author is labelled with ``segment`` now."""
+    def within(self, segment: str, among: Bools) -> Bools:
+        """Say of each item ``among`` those whether its author is labelled with ``segment`` now."""
         labels = self.labels
         known = int(max(self.items["customer"].max(initial=0), labels["customer"].max(initial=0)))
         latest = np.zeros(known + 1, np.int64)
@@ -129,7 +129,9 @@ class History:
         members = np.zeros(known + 1, np.bool_)
         members[labels["customer"][rows]] = True
         members[0] = False
-        found: Bools = members[self.items["customer"]]
+        items = np.flatnonzero(among)
+        found = np.zeros_like(among)
+        found[items[members[self.items["customer"][items]]]] = True
         return found
 
     def of_function(self, function: str) -> Bools:
