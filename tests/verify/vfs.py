@@ -1,8 +1,8 @@
 """The SQLite VFS that tells a ``Disk`` what is written and synced, and can stop it all.
 
 Real files show what the operating system would; the ``Disk`` knows what would be left of them.
-SQLite syncs the directory with the first sync of a new journal or write-ahead log, and with some
-deletions.
+SQLite syncs the directory with the first sync that each connection makes of a journal or
+write-ahead log, whoever made that file, and with some deletions.
 """
 
 import os
@@ -69,7 +69,7 @@ class Recording(apsw.VFS):
             if not known:
                 self.disk.create(Path(path).name)
             file.node = self.disk.names[Path(path).name]
-            file.names_pending = not known and bool(flags[0] & JOURNALS)
+            file.names_pending = bool(flags[0] & JOURNALS)
             return file
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
